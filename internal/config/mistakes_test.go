@@ -33,8 +33,8 @@ func TestAMistakeNamesLineKeyReasonAndRemedy(t *testing.T) {
 		{"no domain", "mode: autonomy\n", `kuscia.yaml:1: domainID: missing; write the party's name, for example "domainID: alice"`},
 		{"an empty domain", "mode: autonomy\ndomainID: \"\"\n", `kuscia.yaml:2: domainID: missing; write the party's name, for example "domainID: alice"`},
 		{"a domain in capitals", "mode: autonomy\ndomainID: Alice\n", `kuscia.yaml:2: domainID: "Alice" is no valid name; did you mean "alice"?`},
-		{"a domain with other signs", "mode: autonomy\ndomainID: a_b\n", `kuscia.yaml:2: domainID: "a_b" is no valid name; use 1 to 63 lower-case letters, digits, - and ., a letter or digit at both ends`},
-		{"a domain that is too long", "mode: autonomy\ndomainID: " + strings.Repeat("a", 64) + "\n", `kuscia.yaml:2: domainID: "` + strings.Repeat("a", 64) + `" is no valid name; use 1 to 63 lower-case letters, digits, - and ., a letter or digit at both ends`},
+		{"a domain with other signs", "mode: autonomy\ndomainID: a_b\n", `kuscia.yaml:2: domainID: "a_b" is no valid name; use 1 to 63 lower-case letters, digits and -, a letter or digit at both ends`},
+		{"a domain that is too long", "mode: autonomy\ndomainID: " + strings.Repeat("a", 64) + "\n", `kuscia.yaml:2: domainID: "` + strings.Repeat("a", 64) + `" is no valid name; use 1 to 63 lower-case letters, digits and -, a letter or digit at both ends`},
 		{"a reserved domain", "mode: autonomy\ndomainID: master\n", `kuscia.yaml:2: domainID: "master" is a reserved name; choose another name for the party`},
 		{"a domain that is a list", "mode: autonomy\ndomainID: [a]\n", `kuscia.yaml:2: domainID: found a list, want text; write for example "domainID: alice"`},
 
