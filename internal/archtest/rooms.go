@@ -106,6 +106,7 @@ func Doors() []Door {
 		{Import: "k8s.io/kubernetes", Rooms: []string{"cluster/embedded", "cluster/scheduler"}},
 		{Import: "github.com/k3s-io/kine", Rooms: []string{"cluster/embedded", "cluster/embedded/store"}},
 		{Import: "modernc.org/sqlite", Rooms: []string{"cluster/embedded/store"}},
+		{Import: "github.com/mattn/go-sqlite3", Rooms: []string{"cluster/embedded/store"}},
 		{Import: "github.com/envoyproxy/go-control-plane", Rooms: []string{"xds/..."}, Tests: true},
 		{Import: "github.com/coredns", Rooms: []string{"dns", "cmd/..."}},
 		{Import: "github.com/cilium/ebpf", Rooms: []string{"bpf"}},

@@ -129,7 +129,8 @@ func (c *Config) checkCluster(r *reader) {
 	}{
 		{at + "listen", own},
 		{at + "advertise", own},
-		{at + "sans", own},
+		{at + "sans", []ClusterKind{Embedded}},
+		{at + "datastore", []ClusterKind{Embedded}},
 		{at + "synchronous", []ClusterKind{Embedded}},
 		{at + "kubeconfig", []ClusterKind{Kubeconfig}},
 		{at + "context", []ClusterKind{Kubeconfig}},
