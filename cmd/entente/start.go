@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+	"gopkg.in/natefinch/lumberjack.v2"
+
+	"github.com/entente-mesh/entente/internal/config"
+	"github.com/entente-mesh/entente/internal/kubelog"
+	"github.com/entente-mesh/entente/internal/run"
+	"github.com/entente-mesh/entente/internal/version"
+)
+
+func newStart() *cobra.Command {
+	var flags nodeFlags
+	cmd := &cobra.Command{
+		Use:   "start",
+		Short: "Start the node and run it until it is told to stop",
+		Long: `Start the node that the configuration describes and run it until SIGTERM or Ctrl-C.
+
+What can be wrong is found before anything starts: each mistake is one line that names the file and line, the reason and the remedy.`,
+		Example: "  entente start -c kuscia.yaml",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			n, err := newNode(&flags, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return n.run(cmd.Context())
+		},
+	}
+	flags.register(cmd)
+	return cmd
+}
+
+// A node is the process of `entente start`: what it was told, what it holds, and how far it is.
+type node struct {
+	config   *config.Config
+	home     home
+	started  time.Time
+	log      *slog.Logger
+	say      io.Writer // for people: progress and complaints
+	progress progress
+	cluster  *clusterTask
+	again    atomic.Bool // restart in place after the stop
+}
+
+// newNode reads the configuration and refuses what cannot work, without touching anything that belongs to a running node.
+func newNode(flags *nodeFlags, say io.Writer) (*node, error) {
+	cfg, h, err := flags.load()
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range cfg.Warnings {
+		fmt.Fprintln(say, "entente: warning: "+w.Error())
+	}
+	if cfg.Mode == config.Lite {
+		return nil, cfg.Problem("mode", "a lite node runs a gateway and an agent, and this version has neither", "nothing was started; use master or autonomy, or a later version")
+	}
+	return &node{config: cfg, home: h, started: time.Now(), say: say}, nil
+}
+
+// run is the whole life of the process: take the data folder, start the parts, stop them, and perhaps begin again.
+func (n *node) run(ctx context.Context) (err error) {
+	if err := n.home.create(); err != nil {
+		return err
+	}
+	lock, err := n.home.lock()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	closeLog := n.openLog()
+	defer func() { err = errors.Join(err, closeLog()) }()
+	if err := n.finishRestore(); err != nil {
+		return err
+	}
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	control, err := newControl(n.home.control(), n.status, func() { n.again.Store(true); stop() })
+	if err != nil {
+		return err
+	}
+	if n.cluster, err = newClusterTask(n); err != nil {
+		return errors.Join(err, control.listener.Close())
+	}
+	parts := run.NewGroup("node", n.observe)
+	parts.Add(control)
+	parts.Add(n.cluster)
+	n.announce()
+	if err := n.live(ctx, parts); err != nil {
+		return err
+	}
+	if n.again.Load() {
+		return n.beginAgain(lock)
+	}
+	return nil
+}
+
+// live runs the parts to their end and says what a person waits for.
+func (n *node) live(ctx context.Context, parts *run.Group) error {
+	n.progress.set(Starting, 0)
+	var asked time.Time // when it was told to stop; read when the teller has ended
+	returned := make(chan struct{})
+	var teller sync.WaitGroup
+	teller.Go(func() {
+		select {
+		case <-parts.Ready():
+			n.ready()
+		case <-ctx.Done():
+		case <-returned:
+		}
+		select {
+		case <-ctx.Done():
+			asked = time.Now()
+			n.progress.set(Stopping, 0)
+			fmt.Fprintln(n.say, "stopping; once more ends it at once")
+		case <-returned:
+		}
+	})
+	err := parts.Run(ctx)
+	close(returned)
+	teller.Wait()
+	if err == nil && !asked.IsZero() {
+		fmt.Fprintf(n.say, "stopped in %s\n", round(time.Since(asked)))
+	}
+	n.log.Info("stopped", "error", err)
+	return err
+}
+
+// announce says what is about to start, and what this version cannot start.
+func (n *node) announce() {
+	fmt.Fprintf(n.say, "entente %s: domain %s (%s) in %s\n", version.String(), n.config.DomainID, n.config.Mode, n.home.dir)
+	n.log.Info("starting", "version", version.String(), "domain", n.config.DomainID, "mode", n.config.Mode)
+}
+
+// ready says how to go on.
+func (n *node) ready() {
+	took := time.Since(n.started)
+	n.progress.set(Ready, took)
+	n.log.Info("ready", "took", took)
+	fmt.Fprintf(n.say, "ready after %s. In another terminal:\n  export KUBECONFIG=%s\n  kubectl get crds\n", round(took), n.home.kubeconfig())
+}
+
+// observe takes in what the parts report and passes on what a person waits for. The cluster as a whole is left out: its parts report
+// for themselves.
+func (n *node) observe(e run.Event) {
+	if n.cluster != nil && e.Task == n.cluster.String() {
+		return
+	}
+	n.progress.observe(e)
+	switch {
+	case e.Phase == run.Ready && e.Task != controlName:
+		fmt.Fprintf(n.say, "  %s ready in %s\n", e.Task, round(e.Took))
+	case e.Phase == run.Waiting:
+		fmt.Fprintf(n.say, "  %s failed, starting it again in %s: %v\n", e.Task, round(e.Retry), e.Err)
+	}
+	n.log.Debug("part "+e.Phase.String(), "part", e.Task, "took", e.Took, "error", e.Err)
+}
+
+// openLog sends the node's log to a rotated file, and what someone should know also to the terminal. Kubernetes' own libraries go to the
+// file alone: they call many a thing an error that they mend by themselves.
+func (n *node) openLog() (closeLog func() error) {
+	rotation := n.config.LogRotate
+	file := &lumberjack.Logger{
+		Filename:   filepath.Join(n.home.logs(), "entente.log"),
+		MaxSize:    rotation.MaxFileSizeMB,
+		MaxBackups: rotation.MaxFiles,
+		MaxAge:     rotation.MaxAgeDays,
+	}
+	toFile := slog.NewTextHandler(file, &slog.HandlerOptions{Level: n.config.LogLevel.Slog()})
+	toPeople := slog.NewTextHandler(n.say, &slog.HandlerOptions{Level: slog.LevelWarn})
+	n.log = slog.New(slog.NewMultiHandler(toFile, toPeople))
+	kubelog.Redirect(slog.New(toFile))
+	return file.Close
+}
+
+// listen opens the API server's address, so that a busy port is found before anything starts.
+func (n *node) listen() (net.Listener, error) {
+	address := n.config.Entente.Cluster.Listen
+	listener, err := net.Listen("tcp", address.String())
+	if err == nil {
+		return listener, nil
+	}
+	return nil, n.config.Problem("entente.cluster.listen", fmt.Sprintf("the API server cannot listen on %s: %v", address, innermost(err)),
+		fmt.Sprintf("end what uses the address (ss -ltnp 'sport = :%d' names it), or choose another", address.Port()))
+}
+
+// innermost is the operating system's word on a failed network call, without the address that the message has already.
+func innermost(err error) error {
+	var system *os.SyscallError
+	if errors.As(err, &system) {
+		return system.Err
+	}
+	return err
+}
