@@ -56,7 +56,7 @@ bench: build ## run the benchmarks beside their peers and print the tables
 FUZZTIME ?= 30s
 fuzz: build ## fuzz each parser of foreign bytes for FUZZTIME, and run the long forms of the story tests
 	@for target in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r grep -oHE '^func Fuzz[A-Za-z0-9_]+' | sed -E 's/^\.\/(.*)\/[^/]*:func (.*)/\1:\2/'); do \
-		echo "fuzz $$target"; CGO_ENABLED=1 go test -tags lite -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) "./$${target%%:*}"; done
+		echo "fuzz $$target"; CGO_ENABLED=1 go test -tags lite -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$${target%%:*}"; done
 	CGO_ENABLED=1 ENTENTE_BIN=$(BIN)/entente ENTENTE_LITE_BIN=$(BIN)/entente-lite ENTENTE_LONG=1 go test -race -tags lite -timeout 60m -count=1 ./test/...
 
 generate: ## write generated code: deep copies, CRDs, protobuf

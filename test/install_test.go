@@ -14,7 +14,7 @@ import (
 )
 
 // `go install` of a release works and knows its version: Go refuses that for a module with replace lines, and nested modules must not be
-// needed. The module is served from a folder as a proxy would serve it.
+// needed. The last commit is served from a folder as a proxy would serve it.
 func TestAReleaseCanBeInstalled(t *testing.T) {
 	t.Parallel()
 	const version = "v0.0.1-story"
@@ -58,10 +58,11 @@ func serve(t *testing.T, dir, root string, release module.Version) {
 		t.Fatal(err)
 	}
 	var archive bytes.Buffer
-	if err := zip.CreateFromDir(&archive, release, root); err != nil {
+	if err := zip.CreateFromVCS(&archive, release, root, "HEAD", ""); err != nil {
 		t.Fatal(err)
 	}
 	for name, data := range map[string][]byte{
+		"list":                    []byte(release.Version + "\n"),
 		release.Version + ".mod":  mod,
 		release.Version + ".info": []byte(`{"Version":"` + release.Version + `","Time":"2026-01-01T00:00:00Z"}`),
 		release.Version + ".zip":  archive.Bytes(),

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -111,6 +112,7 @@ func (n *node) run(ctx context.Context) (err error) {
 // live runs the parts to their end and says what a person waits for.
 func (n *node) live(ctx context.Context, parts *run.Group) error {
 	n.progress.set(Starting, 0)
+	hurry()
 	var asked time.Time // when it was told to stop; read when the teller has ended
 	returned := make(chan struct{})
 	var teller sync.WaitGroup
@@ -149,8 +151,31 @@ func (n *node) announce() {
 func (n *node) ready() {
 	took := time.Since(n.started)
 	n.progress.set(Ready, took)
+	settle()
 	n.log.Info("ready", "took", took)
 	fmt.Fprintf(n.say, "ready after %s. In another terminal:\n  export KUBECONFIG=%s\n  kubectl get crds\n", round(took), n.home.kubeconfig())
+}
+
+// The garbage collector's pace. A start makes a lot of garbage in a second and is over; afterwards the heap hardly grows, and memory is
+// what a small machine has least of. GOGC in the environment overrules both.
+const (
+	startGC = 400
+	idleGC  = 75
+)
+
+// hurry lets the heap grow while everything starts.
+func hurry() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(startGC)
+	}
+}
+
+// settle gives back what the start has used.
+func settle() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(idleGC)
+	}
+	debug.FreeOSMemory()
 }
 
 // observe takes in what the parts report and passes on what a person waits for. The cluster as a whole is left out: its parts report

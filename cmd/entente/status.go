@@ -178,5 +178,5 @@ func age(since, now time.Time) string {
 	if d < time.Minute {
 		return d.Round(time.Second).String()
 	}
-	return d.Round(time.Minute).String()
+	return d.Truncate(time.Minute).String()
 }
