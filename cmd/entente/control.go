@@ -36,11 +36,8 @@ func newControl(path string, status func(context.Context) Status, restart func()
 	return &control{listener: listener, status: status, restart: restart, ready: make(chan struct{})}, nil
 }
 
-// controlName is what people read; they do not wait for it.
-const controlName = "control socket"
-
 // String names the part.
-func (c *control) String() string { return controlName }
+func (c *control) String() string { return "control socket" }
 
 // Ready is closed when commands are answered.
 func (c *control) Ready() <-chan struct{} { return c.ready }

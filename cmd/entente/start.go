@@ -24,7 +24,10 @@ import (
 )
 
 func newStart() *cobra.Command {
-	var flags nodeFlags
+	var (
+		flags  nodeFlags
+		follow bool
+	)
 	cmd := &cobra.Command{
 		Use:   "start",
 		Short: "Start the node and run it until it is told to stop",
@@ -37,10 +40,12 @@ What can be wrong is found before anything starts: each mistake is one line that
 			if err != nil {
 				return err
 			}
+			n.follow = follow
 			return n.run(cmd.Context())
 		},
 	}
 	flags.register(cmd)
+	cmd.Flags().BoolVarP(&follow, "loglevel-hot-reload", "l", true, "take up a changed logLevel of the configuration file while running")
 	return cmd
 }
 
@@ -48,8 +53,10 @@ What can be wrong is found before anything starts: each mistake is one line that
 type node struct {
 	config   *config.Config
 	home     home
+	follow   bool // take up a changed logLevel
 	started  time.Time
 	log      *slog.Logger
+	level    slog.LevelVar
 	say      io.Writer // for people: progress and complaints
 	progress progress
 	cluster  *clusterTask
@@ -93,12 +100,10 @@ func (n *node) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if n.cluster, err = newClusterTask(n); err != nil {
+	parts, err := n.parts(control)
+	if err != nil {
 		return errors.Join(err, control.listener.Close())
 	}
-	parts := run.NewGroup("node", n.observe)
-	parts.Add(control)
-	parts.Add(n.cluster)
 	n.announce()
 	if err := n.live(ctx, parts); err != nil {
 		return err
@@ -107,6 +112,28 @@ func (n *node) run(ctx context.Context) (err error) {
 		return n.beginAgain(lock)
 	}
 	return nil
+}
+
+// parts puts together what the node consists of.
+func (n *node) parts(control *control) (*run.Group, error) {
+	parts := run.NewGroup("node", n.observe)
+	parts.Add(control)
+	if n.config.Debug {
+		profiles, err := n.newProfiles()
+		if err != nil {
+			return nil, err
+		}
+		parts.Add(profiles)
+	}
+	if n.follow {
+		parts.Add(newReload(n.config.File(), &n.level, n.log))
+	}
+	var err error
+	if n.cluster, err = newClusterTask(n); err != nil {
+		return nil, err
+	}
+	parts.Add(n.cluster)
+	return parts, nil
 }
 
 // live runs the parts to their end and says what a person waits for.
@@ -140,6 +167,9 @@ func (n *node) live(ctx context.Context, parts *run.Group) error {
 	n.log.Info("stopped", "error", err)
 	return err
 }
+
+// worthSaying is how long a part must take to become ready for people to read about it.
+const worthSaying = 10 * time.Millisecond
 
 // announce says what is about to start, and what this version cannot start.
 func (n *node) announce() {
@@ -186,7 +216,7 @@ func (n *node) observe(e run.Event) {
 	}
 	n.progress.observe(e)
 	switch {
-	case e.Phase == run.Ready && e.Task != controlName:
+	case e.Phase == run.Ready && e.Took >= worthSaying:
 		fmt.Fprintf(n.say, "  %s ready in %s\n", e.Task, round(e.Took))
 	case e.Phase == run.Waiting:
 		fmt.Fprintf(n.say, "  %s failed, starting it again in %s: %v\n", e.Task, round(e.Retry), e.Err)
@@ -204,7 +234,8 @@ func (n *node) openLog() (closeLog func() error) {
 		MaxBackups: rotation.MaxFiles,
 		MaxAge:     rotation.MaxAgeDays,
 	}
-	toFile := slog.NewTextHandler(file, &slog.HandlerOptions{Level: n.config.LogLevel.Slog()})
+	n.level.Set(n.config.LogLevel.Slog())
+	toFile := slog.NewTextHandler(file, &slog.HandlerOptions{Level: &n.level})
 	toPeople := slog.NewTextHandler(n.say, &slog.HandlerOptions{Level: slog.LevelWarn})
 	n.log = slog.New(slog.NewMultiHandler(toFile, toPeople))
 	kubelog.Redirect(slog.New(toFile))
