@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -21,11 +22,14 @@ import (
 func TestWhatWasAcknowledgedSurvivesEveryKill(t *testing.T) {
 	t.Parallel()
 	const (
-		kills    = 20
-		writes   = 1000
-		perKill  = writes/kills + 10
+		perKill  = 60
 		inFlight = 4
 	)
+	kills := 20
+	if os.Getenv("ENTENTE_LONG") != "" {
+		kills = 200
+	}
+	writes := 50 * kills
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	chance := rand.New(rand.NewPCG(seed, 0))

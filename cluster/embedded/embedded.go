@@ -7,12 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync/atomic"
 
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/entente-mesh/entente/cluster/embedded/pki"
 	"github.com/entente-mesh/entente/cluster/embedded/store"
@@ -95,23 +92,6 @@ func (s *Server) rest(cert, key string) *rest.Config {
 }
 
 func (s *Server) url() string { return "https://" + s.config.local().String() }
-
-// Kubeconfig returns a kubeconfig file of the local administrator, complete in itself. Its certificate is the one of this
-// moment: hand it out anew before that ends.
-func (s *Server) Kubeconfig() ([]byte, error) {
-	const name = "entente"
-	admin := s.pki.AdminTLS()
-	k := clientcmdapi.NewConfig()
-	k.Clusters[name] = &clientcmdapi.Cluster{Server: s.url(), CertificateAuthorityData: admin.CA}
-	k.AuthInfos[name] = &clientcmdapi.AuthInfo{ClientCertificateData: admin.Cert, ClientKeyData: admin.Key}
-	k.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: name}
-	k.CurrentContext = name
-	out, err := clientcmd.Write(*k)
-	if err != nil {
-		return nil, fmt.Errorf("write kubeconfig of %s: %w", strconv.Quote(s.url()), err)
-	}
-	return out, nil
-}
 
 // logEvent tells a developer how long each part takes to start and to stop.
 func logEvent(log *slog.Logger, e run.Event) {

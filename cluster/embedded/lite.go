@@ -29,6 +29,3 @@ func (*Server) String() string { return "embedded cluster" }
 
 // REST returns nil.
 func (*Server) REST() *rest.Config { return nil }
-
-// Kubeconfig always fails with ErrLite.
-func (*Server) Kubeconfig() ([]byte, error) { return nil, ErrLite }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -120,28 +122,39 @@ func (t *clusterTask) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := t.publish(c); err != nil {
+	if err := t.write(c); err != nil {
 		return errors.Join(err, c.Close())
 	}
-	select {
-	case <-ctx.Done():
-		return c.Close()
-	case <-c.Done():
-		return c.Err()
+	t.open.Store(c)
+	close(t.ready)
+	daily := time.NewTicker(24 * time.Hour) // certificates are renewed months before they end
+	defer daily.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return c.Close()
+		case <-c.Done():
+			return c.Err()
+		case <-daily.C:
+			if err := t.write(c); err != nil {
+				t.config.Log.Warn("the administrator's kubeconfig is not renewed; the old one works until its certificate ends", "error", err)
+			}
+		}
 	}
 }
 
-// publish makes the ready cluster known to this process and to its administrator.
-func (t *clusterTask) publish(c *cluster.Cluster) error {
+// write gives the administrator today's credentials, unless the file has them.
+func (t *clusterTask) write(c *cluster.Cluster) error {
 	text, err := c.Kubeconfig()
 	if err != nil {
 		return err
 	}
+	if old, err := os.ReadFile(t.kubeconfig); err == nil && bytes.Equal(old, text) {
+		return nil
+	}
 	if err := replaceFile(t.kubeconfig, text); err != nil {
 		return fmt.Errorf("write the kubeconfig: %w", err)
 	}
-	t.open.Store(c)
-	close(t.ready)
 	return nil
 }
 
