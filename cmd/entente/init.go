@@ -26,7 +26,7 @@ func newInit() *cobra.Command {
 		Long: `Write a configuration file for a new node, with a new domain key unless one is given. The file holds that key: keep it secret.
 
 The file goes to --output, or to standard output; messages never get into it.`,
-		Example: `  entente init --mode autonomy --domain alice > kuscia.yaml
+		Example: `  entente init --mode autonomy --domain alice -o kuscia.yaml
   entente init --mode lite --domain bob --master-endpoint https://master.example.org:1080 --lite-deploy-token TOKEN -o kuscia.yaml`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			in.Mode = config.Mode(strings.ToLower(mode))

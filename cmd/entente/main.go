@@ -59,7 +59,7 @@ func newRoot() *cobra.Command {
 		Long: `Entente starts both halves of a computation between institutions at the same moment, lets exactly these processes talk
 through both gateways, and proves who calls whom.
 
-Start with:  entente init --mode autonomy --domain alice > kuscia.yaml
+Start with:  entente init --mode autonomy --domain alice -o kuscia.yaml
              entente start -c kuscia.yaml`,
 		SilenceUsage:  true,
 		SilenceErrors: true,

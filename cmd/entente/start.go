@@ -72,6 +72,9 @@ func newNode(flags *nodeFlags, say io.Writer) (*node, error) {
 	for _, w := range cfg.Warnings {
 		fmt.Fprintln(say, "entente: warning: "+w.Error())
 	}
+	if info, err := os.Stat(cfg.File()); err == nil && cfg.DomainKeyData != "" && info.Mode().Perm()&0o077 != 0 {
+		fmt.Fprintf(say, "entente: warning: %s holds the domain's private key and others can read it; close it: chmod 600 %s\n", cfg.File(), cfg.File())
+	}
 	if cfg.Mode == config.Lite {
 		return nil, cfg.Problem("mode", "a lite node runs a gateway and an agent, and this version has neither", "nothing was started; use master or autonomy, or a later version")
 	}
