@@ -57,6 +57,7 @@ type node struct {
 	started  time.Time
 	log      *slog.Logger
 	level    slog.LevelVar
+	usualGC  int       // of the garbage collector, in percent; set by hurry before anything starts
 	say      io.Writer // for people: progress and complaints
 	progress progress
 	cluster  *clusterTask
@@ -142,7 +143,7 @@ func (n *node) parts(control *control) (*run.Group, error) {
 // live runs the parts to their end and says what a person waits for.
 func (n *node) live(ctx context.Context, parts *run.Group) error {
 	n.progress.set(Starting, 0)
-	hurry()
+	n.hurry()
 	var asked time.Time // when it was told to stop; read when the teller has ended
 	returned := make(chan struct{})
 	var teller sync.WaitGroup
@@ -184,29 +185,26 @@ func (n *node) announce() {
 func (n *node) ready() {
 	took := time.Since(n.started)
 	n.progress.set(Ready, took)
-	settle()
+	n.settle()
 	n.log.Info("ready", "took", took)
 	fmt.Fprintf(n.say, "ready after %s. In another terminal:\n  export KUBECONFIG=%s\n  kubectl get crds\n", round(took), n.home.kubeconfig())
 }
 
-// The garbage collector's pace. A start makes a lot of garbage in a second and is over; afterwards the heap hardly grows, and memory is
-// what a small machine has least of. GOGC in the environment overrules both.
-const (
-	startGC = 400
-	idleGC  = 75
-)
+// startGC is how much garbage may gather while everything starts, in percent of what is in use. A start makes most of the garbage of an hour
+// within two seconds, and collecting it at the usual pace takes a sixth of the processor time until ready. GOGC in the environment overrules it.
+const startGC = 400
 
-// hurry lets the heap grow while everything starts.
-func hurry() {
+// hurry lets garbage gather until settle is called.
+func (n *node) hurry() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(startGC)
+		n.usualGC = debug.SetGCPercent(startGC)
 	}
 }
 
-// settle gives back what the start has used.
-func settle() {
+// settle goes back to the usual pace and gives back what the start has used.
+func (n *node) settle() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(idleGC)
+		debug.SetGCPercent(n.usualGC)
 	}
 	debug.FreeOSMemory()
 }
