@@ -156,8 +156,8 @@ func someKey(t *testing.T, binary string) string {
 	return ""
 }
 
-// What init writes, start accepts; what init complains about never lands in the file.
-func TestInitNeverMixesMessagesIntoTheFile(t *testing.T) {
+// What a command complains about never lands in its output.
+func TestMessagesNeverMixWithOutput(t *testing.T) {
 	t.Parallel()
 	binary, err := entente.Binary()
 	if err != nil {
@@ -182,6 +182,14 @@ func TestInitNeverMixesMessagesIntoTheFile(t *testing.T) {
 			out, said, code := run(args...)
 			if out != "" || code == 0 || strings.Count(said, "\n") != 1 {
 				t.Errorf("%v: exit %d, stdout %q, stderr %q; want a failure, nothing, and one line", args, code, out, said)
+			}
+		}
+	})
+	t.Run("a wrong call ends with 2 and names the way on", func(t *testing.T) {
+		t.Parallel()
+		for _, args := range [][]string{{"frobnicate"}, {"start", "--colour"}, {"backup", "a", "b"}, {"version", "-o", "xml"}} {
+			if out, said, code := run(args...); out != "" || code != 2 || strings.Count(said, "\n") != 1 {
+				t.Errorf("%v: exit %d, stdout %q, stderr %q; want 2, nothing, and one line", args, code, out, said)
 			}
 		}
 	})

@@ -11,9 +11,14 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/entente-mesh/entente/internal/version"
 )
 
 func main() {
+	// Kubernetes' packages put flags of their own here, and cobra shows them as if they were ours.
+	pflag.CommandLine = pflag.NewFlagSet("entente", pflag.ContinueOnError)
 	os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -63,6 +68,7 @@ Start with:  entente init --mode autonomy --domain alice -o kuscia.yaml
              entente start -c kuscia.yaml`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Version:       version.String(),
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -70,7 +76,7 @@ Start with:  entente init --mode autonomy --domain alice -o kuscia.yaml
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 	})
 	root.AddCommand(newInit(), newStart(), newStatus(), newKubeconfig(), newBackup(), newRestore(), newVersion())
-	for _, cmd := range root.Commands() {
+	for _, cmd := range append(root.Commands(), root) {
 		wrapArgs(cmd)
 	}
 	return root

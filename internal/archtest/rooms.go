@@ -117,5 +117,6 @@ func Doors() []Door {
 		{Import: "github.com/google/nftables", Rooms: []string{"internal/lab", "bpf", "agent/runtime/..."}},
 		{Import: "github.com/vishvananda/netlink", Rooms: []string{"internal/lab", "bpf", "agent/runtime/..."}},
 		{Import: "github.com/spf13/cobra", Rooms: []string{"cmd/..."}},
+		{Import: "github.com/spf13/pflag", Rooms: []string{"cmd/..."}},
 	}
 }
