@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -133,14 +134,22 @@ func Exec(cfg Config) (*Process, error) {
 	}
 	p.cmd = exec.Command(cfg.Binary, "start", "-c", p.ConfigFile, "--home", p.Home)
 	p.cmd.Stderr = p.stderr
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := p.cmd.Start(); err != nil {
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	started := make(chan error, 1)
+	go func() { // ends with the process
+		// The kernel ends the child with the thread that started it, so that one is kept as long as the child lives: a test binary that
+		// dies in its time limit leaves nothing behind.
+		runtime.LockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			p.err = p.cmd.Wait()
+			close(p.done)
+		}
+	}()
+	if err := <-started; err != nil {
 		return nil, err
 	}
-	go func() { // ends with the process
-		defer close(p.done)
-		p.err = p.cmd.Wait()
-	}()
 	return p, nil
 }
 
