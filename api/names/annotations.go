@@ -104,6 +104,11 @@ const (
 	// AnnotationHandshakeWatermark is on a route the time and nonce of the newest signed handshake that was accepted; an older one is a
 	// replay.
 	AnnotationHandshakeWatermark = "entente.dev/handshake-watermark"
+	// AnnotationTransitTo is on an inbound DomainRoute the domains, joined by commas, to which its source may pass through this domain's
+	// gateway; TransitToAll alone means every one. Absent or empty means none: the original lets every source pass everywhere.
+	AnnotationTransitTo = "entente.dev/transit-to"
+	// TransitToAll is the value of AnnotationTransitTo that means every domain.
+	TransitToAll = "*"
 	// AnnotationIsolation is on a pod the isolation that its runtime really reached.
 	AnnotationIsolation = "entente.dev/isolation"
 )

@@ -37,6 +37,9 @@ const (
 	HeaderRecordBody = "Kuscia-Record-Body"
 	// HeaderSessionID keeps requests that share it at one endpoint of a service.
 	HeaderSessionID = "Kuscia-Session-Id"
+	// HeaderFullHost is the host of a request as it is inside a gateway, with the domain behind it: services are found by it whose clients say
+	// their short name. It never leaves the gateway.
+	HeaderFullHost = "x-entente-full-host"
 )
 
 // Headers of BFIA partners.

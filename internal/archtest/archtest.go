@@ -77,7 +77,9 @@ func mayImport(from Room, file, ours string) bool {
 	case to.Kind == Words:
 		return true
 	case to.Kind == Leaf:
-		return from.Kind != Rule || pureLeaf(ours)
+		return from.Kind != Rule
+	case strings.HasPrefix(to.Path, "internal/"): // a leaf that is itself held to the rules' walls
+		return true
 	}
 	return slices.ContainsFunc(append(slices.Clone(from.May), from.MayIn[file]...), func(entry string) bool { return matches(entry, ours) })
 }
@@ -86,9 +88,6 @@ func mayImport(from Room, file, ours string) bool {
 func sameRoom(from, to Room, ours string) bool {
 	return from.Path == to.Path && (from.name == "" || ours == from.name || strings.HasPrefix(ours, from.name+"/"))
 }
-
-// pureLeaf reports whether a rule may lean on this leaf: it holds values and touches nothing.
-func pureLeaf(ours string) bool { return ours == "internal/latest" }
 
 // matches holds a May entry against a package folder.
 func matches(entry, ours string) bool {
