@@ -55,6 +55,56 @@ func TestAdoptedChildIsTakenOver(t *testing.T) {
 	}
 }
 
+// A program may have the kernel end it with the parent that started it. Detached, it has process 1 for its parent from its first instruction on.
+func TestDetachedChildOutlivesItsParentEvenAgainstItsWill(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	parent, pid := middle(t, dir, "detached")
+	cfg := config(dir, child.Adopted, "faithful")
+	cfg.Detached = true
+	noticed(t, cfg.PIDFile)
+	killed(t, parent)
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) }) // the test has ended it
+	if !alive(pid) {
+		t.Fatal("the child died with its parent")
+	}
+	r := launch(t, cfg)
+	if s := r.until(run.Ready); s.PID != pid || !s.TakenOver {
+		t.Fatalf("state %+v, want pid %d taken over", s, pid)
+	}
+	if err := r.stop(); err != nil || !alive(pid) {
+		t.Errorf("Run returned %v; the child lives: %v", err, alive(pid))
+	}
+	if err := child.Stop(cfg.PIDFile, cfg.StopGrace); err != nil {
+		t.Error(err)
+	}
+	gone(t, pid)
+}
+
+// Nobody is its parent, but it is watched, restarted and ended like any other.
+func TestDetachedChildIsKeptRunning(t *testing.T) {
+	t.Parallel()
+	cfg := config(t.TempDir(), child.Adopted, "serve")
+	cfg.Detached, cfg.StopOnExit = true, true
+	r := launch(t, cfg)
+	first := r.until(run.Ready)
+	if first.TakenOver {
+		t.Errorf("state %+v of a child that was started", first)
+	}
+	if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	r.until(run.Waiting)
+	second := r.until(run.Ready)
+	if second.PID == first.PID || second.Starts != 2 {
+		t.Errorf("state %+v after %+v, want another process", second, first)
+	}
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+	gone(t, second.PID)
+}
+
 func TestAdoptedChildIsStoppedOnExitIfWanted(t *testing.T) {
 	t.Parallel()
 	cfg, pid := adopted(t)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -125,9 +126,9 @@ func (c *Child) live(ctx context.Context) error {
 	}
 	defer p.release()
 	c.change(func(s *State) {
-		*s = State{Phase: run.Started, PID: p.pid, Starts: s.Starts + 1, TakenOver: p.cmd == nil, Err: s.Err}
+		*s = State{Phase: run.Started, PID: p.pid, Starts: s.Starts + 1, TakenOver: p.taken, Err: s.Err}
 	})
-	c.cfg.Logger.InfoContext(ctx, "child started", "child", c.cfg.Name, "pid", p.pid, "taken over", p.cmd == nil)
+	c.cfg.Logger.InfoContext(ctx, "child started", "child", c.cfg.Name, "pid", p.pid, "taken over", p.taken)
 
 	if err := c.awaitReady(ctx, p); err != nil {
 		return c.end(ctx, p, err)
@@ -158,7 +159,7 @@ func (c *Child) obtain(ctx context.Context) (*process, error) {
 		return nil, err
 	}
 	defer detach()
-	p, err := start(cmd)
+	p, err := c.begin(cmd)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoStart, err)
 	}
@@ -168,6 +169,19 @@ func (c *Child) obtain(ctx context.Context) (*process, error) {
 		}
 	}
 	return p, nil
+}
+
+// begin starts the command as a child of ours or, if that is wanted and possible, of nobody.
+func (c *Child) begin(cmd *exec.Cmd) (*process, error) {
+	if !c.cfg.Detached {
+		return start(cmd)
+	}
+	d, err := newDetacher()
+	if err != nil {
+		c.cfg.Logger.Warn("child will end with this program: it cannot be detached", "child", c.cfg.Name, "error", err)
+		return start(cmd)
+	}
+	return d.start(cmd)
 }
 
 // awaitReady returns nil when the process is ready, errEnded when it ended before.
@@ -187,7 +201,7 @@ func (c *Child) awaitReady(ctx context.Context, p *process) error {
 	defer watch.Wait()
 	defer cancel(nil)
 	timeout := c.cfg.ReadyTimeout
-	if p.cmd == nil {
+	if p.taken {
 		timeout = 0
 	}
 	return await(living, c.cfg.Ready, timeout)

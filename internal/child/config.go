@@ -47,6 +47,10 @@ type Config struct {
 	Log  Log
 	// PIDFile is where the running process of an Adopted child is written down.
 	PIDFile string
+	// Detached starts an Adopted child as a child of process 1 (or of the nearest subreaper). It is for programs that have the kernel end
+	// them with the parent that started them, as Envoy does when it can hot restart. It needs sh and setsid on the machine; without them the
+	// child is started as any other, and Logger is told.
+	Detached bool
 
 	// Ready is asked, with growing pauses, until it returns nil; then the child is ready. It must return when ctx ends.
 	// Nil: ready as soon as it is started.

@@ -49,6 +49,12 @@ func play(role string, args []string) {
 	case "serve": // until it is told to end
 		note("up", os.Getpid())
 		untilTerm()
+	case "faithful": // has the kernel end it with its parent, as Envoy does
+		if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGTERM), 0, 0, 0); err != nil {
+			panic(err)
+		}
+		note("up", os.Getpid())
+		untilTerm()
 	case "stubborn": // does not end when it is told to; args: whether to say that it is up
 		signal.Ignore(syscall.SIGTERM)
 		note("up", os.Getpid())
@@ -93,10 +99,16 @@ func play(role string, args []string) {
 		untilTerm()
 	case "parent": // runs a child of its own; args: the folder and the mode
 		mode := child.Bound
-		if args[1] == "adopted" {
+		role := "serve"
+		if args[1] != "bound" {
 			mode = child.Adopted
 		}
-		c, err := child.New(config(args[0], mode, "serve"))
+		cfg := config(args[0], mode, role)
+		if args[1] == "detached" {
+			cfg = config(args[0], mode, "faithful")
+			cfg.Detached = true
+		}
+		c, err := child.New(cfg)
 		if err != nil {
 			panic(err)
 		}

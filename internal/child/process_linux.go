@@ -23,7 +23,8 @@ const killWait = 5 * time.Second
 // else; then its number is safe while anybody is left in the group, and else for a moment, since numbers go round.
 type process struct {
 	pid    int
-	cmd    *exec.Cmd     // nil: an earlier parent started it
+	cmd    *exec.Cmd     // nil: it is not our child
+	taken  bool          // an earlier parent started it
 	ended  chan struct{} // closed when it has ended
 	pidfd  *os.File
 	watch  sync.WaitGroup
@@ -166,7 +167,7 @@ func (p *process) abandon() {
 // exit tells how the process ended.
 func (p *process) exit() string {
 	if p.cmd == nil || p.cmd.ProcessState == nil {
-		return "exit status unknown, since an earlier parent started it"
+		return "exit status unknown, since it was not our child"
 	}
 	return p.cmd.ProcessState.String()
 }

@@ -28,6 +28,7 @@ func (c *Child) takeOver() (*process, error) {
 			p.release()
 			return nil, err
 		}
+		p.taken = true
 		return p, nil
 	}
 	defer p.release()
