@@ -11,18 +11,26 @@ export CGO_ENABLED := 0
 VERSION ?= $(shell git describe --tags --exact-match --dirty=.dirty 2>/dev/null || echo "v0.1.0-dev+$$(git describe --always --abbrev=12 --exclude='*' --dirty=.dirty 2>/dev/null || echo unknown)")
 LDFLAGS := -s -w -X github.com/entente-mesh/entente/internal/version.stamped=$(VERSION)
 
+# The Envoys on which the doors of a gateway are tried: the oldest, one that ignores what it does not know, the newest.
+ENVOYS  ?= 1.36.4 1.38.3 1.40.0
+
 # What goes into a test run beside the packages: a whole binary, and one without Kubernetes under the race detector.
 BIN      := $(CURDIR)/bin
 TOOL     := go tool -modfile=$(CURDIR)/tools/go.mod
 GO_FILES  = $(shell git ls-files --cached --others --exclude-standard '*.go' | grep -v -E '(\.pb\.go|zz_generated[^/]*\.go)$$')
 
-.PHONY: help build lite check lint format fresh test bench fuzz generate golden envoy clean
+.PHONY: help build lite coredns check lint format fresh test bench fuzz generate golden envoy clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
-build: ## build bin/entente (the first build compiles Kubernetes: 8 minutes on 2 cores; later ones link in seconds)
+build: ## build bin/entente, with an Envoy beside it (the first build compiles Kubernetes: 8 minutes on 2 cores; later ones link in seconds)
 	go build -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/entente
+	@envoy=$$(deploy/envoy/find) && ln -sfn "$$envoy" $(BIN)/envoy || echo "no Envoy: the node will run without a gateway only (entente.gateway.enabled: false)"
+
+coredns: ## build bin/coredns: a stock CoreDNS with the plugin entente
+	go build -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/coredns
+	@$(BIN)/coredns -plugins | grep -qw entente
 
 lite: ## build bin/entente-lite: without Kubernetes, under the race detector, for the story tests
 	CGO_ENABLED=1 go build -race -tags lite -o $(BIN)/entente-lite ./cmd/entente
@@ -45,8 +53,8 @@ fresh: ## fail when generated files differ from what `make generate` makes
 	[ "$$before" = "$$after" ] || { echo "generated files were stale; commit what make generate has written:"; git status --short; exit 1; }
 
 # The race detector for everything that does not link Kubernetes; what does is tested through bin/entente.
-test: build lite envoy ## run all tests, on a real API server
-	CGO_ENABLED=1 ENTENTE_BIN=$(BIN)/entente ENTENTE_LITE_BIN=$(BIN)/entente-lite go test -race -tags lite -timeout 20m $(TESTFLAGS) ./...
+test: build lite ## run all tests, on a real API server and real Envoys
+	CGO_ENABLED=1 ENVOY=$$(deploy/envoy/find) ENVOY_VERSIONS='$(ENVOYS)' ENTENTE_BIN=$(BIN)/entente ENTENTE_LITE_BIN=$(BIN)/entente-lite go test -race -tags lite -timeout 20m $(TESTFLAGS) ./...
 	cd tools && go test ./...
 	cd benchmarks && go test ./...
 
@@ -63,7 +71,7 @@ generate: ## write generated code: deep copies, CRDs, protobuf
 	go generate ./...
 
 golden: ## rewrite the golden files; read the difference like code
-	CGO_ENABLED=1 GOLDEN_UPDATE=1 go test -tags lite ./api/... ./internal/config/... ./cluster/...
+	CGO_ENABLED=1 GOLDEN_UPDATE=1 go test -tags lite ./api/... ./internal/config/... ./cluster/... ./mesh ./xds/bootstrap ./xds/translate
 
 envoy: ## find an Envoy that Entente accepts, or fetch the pinned one; prints its path
 	@deploy/envoy/find

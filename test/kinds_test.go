@@ -30,7 +30,7 @@ func TestASecondProcessWorksThroughAKubeconfig(t *testing.T) {
 			before := definitionVersions(t, host)
 			second := entente.Start(t, entente.Config{
 				Binary: program,
-				YAML:   "mode: autonomy\ndomainID: alice\nentente:\n  cluster:\n    kind: kubeconfig\n    kubeconfig: " + host.Kubeconfig() + "\n",
+				YAML:   "mode: autonomy\ndomainID: alice\nentente:\n" + entente.Unmeshed + "  cluster:\n    kind: kubeconfig\n    kubeconfig: " + host.Kubeconfig() + "\n",
 			})
 			if after := definitionVersions(t, host); !maps.Equal(before, after) {
 				t.Errorf("it wrote definitions that were there already: %v, before %v", after, before)
@@ -63,7 +63,7 @@ func TestAGuestOutlivesAnAbsenceOfItsCluster(t *testing.T) {
 	yaml := strings.Replace(entente.Autonomy(""), "127.0.0.1:0", "127.0.0.1:"+port, 1)
 	host := entente.Start(t, entente.Config{Home: home, YAML: yaml})
 	guest := entente.Start(t, entente.Config{
-		YAML: "mode: autonomy\ndomainID: alice\nentente:\n  cluster:\n    kind: kubeconfig\n    kubeconfig: " + host.Kubeconfig() + "\n",
+		YAML: "mode: autonomy\ndomainID: alice\nentente:\n" + entente.Unmeshed + "  cluster:\n    kind: kubeconfig\n    kubeconfig: " + host.Kubeconfig() + "\n",
 	})
 	host.Kill()
 	guest.AwaitWords(t, "API server")

@@ -181,6 +181,9 @@ func (n *node) status(ctx context.Context) Status {
 		PID: os.Getpid(), Started: n.started,
 	}
 	n.progress.fill(&s)
+	if n.mesh != nil {
+		s.Gateway = n.mesh.status(ctx)
+	}
 	c := n.cluster.open.Load()
 	if c == nil {
 		return s

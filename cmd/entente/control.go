@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// control answers the commands that talk to a running node, over a unix socket that only this user can open.
+// control answers the commands that talk to a running process, over a unix socket that only this user can open.
 type control struct {
 	listener net.Listener
-	status   func(context.Context) Status
-	restart  func()
+	status   func(context.Context) any // as it is printed in JSON
+	restart  func()                    // nil: the process cannot begin again
 	ready    chan struct{}
 }
 
 // newControl opens the socket. The data folder is locked by now, so a socket that is there belonged to a process that was killed.
-func newControl(path string, status func(context.Context) Status, restart func()) (*control, error) {
+func newControl(path string, status func(context.Context) any, restart func()) (*control, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("remove the socket of a former process: %w", err)
 	}
@@ -49,10 +49,12 @@ func (c *control) Run(ctx context.Context) error {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(c.status(r.Context())) // the caller has gone if this fails
 	})
-	mux.HandleFunc("POST /restart", func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusAccepted)
-		c.restart()
-	})
+	if c.restart != nil {
+		mux.HandleFunc("POST /restart", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusAccepted)
+			c.restart()
+		})
+	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
 	context.AfterFunc(ctx, func() { _ = server.Close() }) // Serve returns what matters
 	close(c.ready)

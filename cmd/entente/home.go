@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/entente-mesh/entente/xds/proxy"
 )
 
 // legacyHome is where the original keeps everything; images built for it bring the folder along.
@@ -24,19 +26,19 @@ type home struct {
 	dir string // absolute
 }
 
-func (h home) kubeconfig() string { return filepath.Join(h.dir, "etc", "kubeconfig") }
-func (h home) cluster() string    { return filepath.Join(h.dir, "var", "cluster") }
-func (h home) k3s() string        { return filepath.Join(h.dir, "var", "k3s") }
-func (h home) logs() string       { return filepath.Join(h.dir, "var", "logs") }
-func (h home) lockFile() string   { return filepath.Join(h.dir, "var", "entente.lock") }
-func (h home) identity() string   { return filepath.Join(h.dir, "var", "identity") }
-func (h home) control() string    { return filepath.Join(h.run(), "control.sock") }
+func (h home) kubeconfig() string  { return filepath.Join(h.dir, "etc", "kubeconfig") }
+func (h home) cluster() string     { return filepath.Join(h.dir, "var", "cluster") }
+func (h home) k3s() string         { return filepath.Join(h.dir, "var", "k3s") }
+func (h home) logs() string        { return filepath.Join(h.dir, "var", "logs") }
+func (h home) lockFile() string    { return filepath.Join(h.dir, "var", "entente.lock") }
+func (h home) identity() string    { return filepath.Join(h.dir, "var", "identity") }
+func (h home) certificate() string { return filepath.Join(h.dir, "etc", "domain.crt") }
+func (h home) control() string     { return filepath.Join(h.run(), "control.sock") }
 
 // run is the folder of the unix sockets. A socket's path has at most 107 bytes, so a home with a long name has it elsewhere.
 func (h home) run() string {
-	const longestName = len("/control.sock")
 	inside := filepath.Join(h.dir, "var", "run")
-	if len(inside)+longestName <= 100 {
+	if len(inside)+len("/envoy") <= proxy.MaxDir {
 		return inside
 	}
 	sum := sha256.Sum256([]byte(h.dir))

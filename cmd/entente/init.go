@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/entente-mesh/entente/api/names"
 	"github.com/entente-mesh/entente/auth/keys"
 	"github.com/entente-mesh/entente/internal/config"
 )
@@ -36,6 +38,7 @@ The file goes to --output, or to standard output; messages never get into it.`,
 			}
 			in.LogLevel = config.LogLevel(strings.ToUpper(logLevel))
 			in.Protocol = config.Protocol(strings.ToUpper(protocol))
+			in.HighPorts = !lowPorts()
 			var err error
 			if in.DomainKeyData, err = domainKey(keyFile); err != nil {
 				return err
@@ -73,6 +76,19 @@ The file goes to --output, or to standard output; messages never get into it.`,
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flag exists
 	}
 	return cmd
+}
+
+// lowPorts says whether this user may open the ports below 1024 that the gateway and the name server have by default.
+func lowPorts() bool {
+	if os.Geteuid() == 0 {
+		return true
+	}
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+	if err != nil {
+		return false
+	}
+	first, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	return err == nil && first <= names.PortDNS
 }
 
 // domainKey returns the domain key as the configuration file holds it: that of the file, or a new one.

@@ -21,6 +21,7 @@ type Status struct {
 	Took    string         `json:"readyAfter,omitempty"` // from the start of the process until everything was ready
 	Parts   []Part         `json:"parts"`
 	Cluster *ClusterStatus `json:"cluster,omitempty"` // nil until the API server is ready
+	Gateway *GatewayStatus `json:"gateway,omitempty"` // nil until there is one
 	Nodes   []NodeStatus   `json:"nodes,omitempty"`
 	Problem string         `json:"problem,omitempty"` // why Cluster or Nodes could not be read
 }

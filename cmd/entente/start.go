@@ -61,6 +61,7 @@ type node struct {
 	say      io.Writer // for people: progress and complaints
 	progress progress
 	cluster  *clusterTask
+	mesh     *meshTask   // nil when neither gateway nor name server is wanted
 	again    atomic.Bool // restart in place after the stop
 }
 
@@ -100,11 +101,11 @@ func (n *node) run(ctx context.Context) (err error) {
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	control, err := newControl(n.home.control(), n.status, func() { n.again.Store(true); stop() })
+	control, err := newControl(n.home.control(), func(ctx context.Context) any { return n.status(ctx) }, func() { n.again.Store(true); stop() })
 	if err != nil {
 		return err
 	}
-	parts, err := n.parts(control)
+	parts, err := n.parts(ctx, control)
 	if err != nil {
 		return errors.Join(err, control.listener.Close())
 	}
@@ -119,7 +120,7 @@ func (n *node) run(ctx context.Context) (err error) {
 }
 
 // parts puts together what the node consists of.
-func (n *node) parts(control *control) (*run.Group, error) {
+func (n *node) parts(ctx context.Context, control *control) (*run.Group, error) {
 	parts := run.NewGroup("node", n.observe)
 	parts.Add(control)
 	if n.config.Debug {
@@ -137,6 +138,12 @@ func (n *node) parts(control *control) (*run.Group, error) {
 		return nil, err
 	}
 	parts.Add(n.cluster)
+	if e := n.config.Entente; e.Gateway.Enabled || e.DNS.Enabled {
+		if n.mesh, err = newMeshTask(ctx, n); err != nil {
+			return nil, err
+		}
+		parts.Add(n.mesh, n.cluster)
+	}
 	return parts, nil
 }
 
@@ -209,10 +216,10 @@ func (n *node) settle() {
 	debug.FreeOSMemory()
 }
 
-// observe takes in what the parts report and passes on what a person waits for. The cluster as a whole is left out: its parts report
-// for themselves.
+// observe takes in what the parts report and passes on what a person waits for. The cluster and the mesh as a whole are left out: their
+// parts report for themselves.
 func (n *node) observe(e run.Event) {
-	if n.cluster != nil && e.Task == n.cluster.String() {
+	if n.cluster != nil && e.Task == n.cluster.String() || n.mesh != nil && e.Task == n.mesh.String() {
 		return
 	}
 	n.progress.observe(e)

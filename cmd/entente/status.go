@@ -123,6 +123,9 @@ func printStatus(w io.Writer, s Status, now time.Time) {
 	for i, part := range s.Parts {
 		line("%s\t%s\t%s%s", title(i, "PARTS"), part.Name, part.State, detail(part))
 	}
+	if s.Gateway != nil {
+		s.Gateway.lines(line)
+	}
 	for i, n := range s.Nodes {
 		line("%s\t%s\t%s\t%s", title(i, "NODES"), n.Name, readiness(n.Ready), age(n.Created, now))
 	}

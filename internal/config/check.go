@@ -40,6 +40,7 @@ func (c *Config) check(r *reader) {
 	if c.Mode != Master {
 		c.checkRuntime(r)
 	}
+	c.checkGateway(r)
 }
 
 func (c *Config) checkDomain(r *reader) {

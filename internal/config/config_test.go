@@ -200,9 +200,13 @@ func TestASmallFileGetsTheDefaults(t *testing.T) {
 		LogRotate:    LogRotate{MaxFiles: 5, MaxFileSizeMB: 512, MaxAgeDays: 30},
 		DebugPort:    28080,
 		MetricUpdate: 5 * time.Second,
-		Entente: Entente{Cluster: Cluster{
-			Kind: Embedded, Listen: netip.MustParseAddrPort("127.0.0.1:6443"), Synchronous: Full,
-		}},
+		Entente: Entente{
+			Cluster: Cluster{Kind: Embedded, Listen: netip.MustParseAddrPort("127.0.0.1:6443"), Synchronous: Full},
+			Gateway: Gateway{
+				Enabled: true, External: netip.MustParseAddrPort("0.0.0.0:1080"), MaxConnections: 32768, StreamIdle: time.Minute,
+			},
+			DNS: DNS{Enabled: true},
+		},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{}), cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
 		cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {

@@ -6,6 +6,8 @@ import "net/netip"
 type Entente struct {
 	Home    string  // data folder, relative to the file's; empty leaves the choice to the command
 	Cluster Cluster // modes master, autonomy
+	Gateway Gateway
+	DNS     DNS
 }
 
 // Cluster is the Kubernetes API that the control plane stands on; modes master, autonomy.
@@ -41,7 +43,11 @@ type K3sServer struct {
 }
 
 func defaultEntente() Entente {
-	return Entente{Cluster: Cluster{Kind: Embedded, Listen: netip.MustParseAddrPort("127.0.0.1:6443"), Synchronous: Full}}
+	return Entente{
+		Cluster: Cluster{Kind: Embedded, Listen: netip.MustParseAddrPort("127.0.0.1:6443"), Synchronous: Full},
+		Gateway: defaultGateway(),
+		DNS:     DNS{Enabled: true},
+	}
 }
 
 func (e *Entente) keys() []key {
@@ -66,5 +72,7 @@ func (e *Entente) keys() []key {
 				flag("installed", &c.K3s.Installed).means("Uses the K3s service of this machine instead of a child process."),
 			}).means("Kind k3s."),
 		}).in(Master, Autonomy).means("The Kubernetes API that the control plane stands on."),
+		group("gateway", e.Gateway.keys()).means("The Envoy of this node."),
+		group("dns", e.DNS.keys()).means("The name server of this node."),
 	}
 }

@@ -56,6 +56,9 @@ func TestAMistakeNamesLineKeyReasonAndRemedy(t *testing.T) {
 		{"a block for a label", autonomy + "agent: {provider: {k8s: {labelsToAdd: {a: {b: c}}}}}\n", `kuscia.yaml:3: agent.provider.k8s.labelsToAdd.a: found a block of keys, want a text; write for example "labelsToAdd: {name: text}"`},
 		{"a bad pattern", "mode: master\ndomainID: m\nmaster:\n  apiWhitelist: ['(']\n", `kuscia.yaml:4: master.apiWhitelist[0]: found "(", want a regular expression; write for example "apiWhitelist: [\"^/api/v1/.*\"]"`},
 		{"an address without a port", autonomy + "entente: {cluster: {listen: 127.0.0.1}}\n", `kuscia.yaml:3: entente.cluster.listen: found "127.0.0.1", want an IP address with a port; write for example "listen: 127.0.0.1:6443"`},
+		{"a whitelist of something else", autonomy + "entente: {gateway: {whitelist: [{address: a b}]}}\n", `kuscia.yaml:3: entente.gateway.whitelist[0].address: "a b" is no address, network or host name; write for example "10.0.0.0/8"`},
+		{"a whitelist with a port too high", autonomy + "entente:\n  gateway:\n    whitelist:\n    - address: 10.0.0.0/8\n      ports: [80, 70000]\n", `kuscia.yaml:7: entente.gateway.whitelist[0].ports[1]: "70000" is no port; write a number from 1 to 65535`},
+		{"a name server by name", autonomy + "entente: {dns: {upstream: [dns.example.com]}}\n", `kuscia.yaml:3: entente.dns.upstream[0]: "dns.example.com" is no IP address; write for example "192.0.2.53" or "192.0.2.53:5353"`},
 		{"a long value", autonomy + "logLevel: " + strings.Repeat("é", 100) + "\n", `kuscia.yaml:3: logLevel: found "` + strings.Repeat("é", 40) + `…", want one of INFO, DEBUG, WARN, ERROR, FATAL; write for example "logLevel: INFO"`},
 
 		{"a lite without a key", "mode: lite\ndomainID: alice\nmasterEndpoint: http://m\n", `kuscia.yaml:1: domainKeyData: missing; a lite needs a key of its own; make the file with: entente init --mode lite`},

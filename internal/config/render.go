@@ -20,6 +20,8 @@ type Init struct {
 	MasterEndpoint        string  // mode lite
 	DatastoreEndpoint     string  // modes master, autonomy
 	EnableWorkloadApprove bool    // modes master, autonomy
+	// HighPorts puts the gateway and the name server on loopback ports that need no privilege, for a node that an ordinary user runs.
+	HighPorts bool
 }
 
 // Render writes a new configuration file with a comment for each key. What it returns, [Parse] accepts without a warning; what Parse would
@@ -54,6 +56,9 @@ func Render(in Init) ([]byte, error) {
 	if in.Runtime == RunK {
 		top.Content = append(top.Content, exampleCapacity()...)
 	}
+	if in.HighPorts {
+		top.Content = append(top.Content, highPorts()...)
+	}
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
@@ -74,6 +79,19 @@ func exampleCapacity() []*yaml.Node {
 	}
 	const comment = "What the cluster of runtime runk offers this node. These are examples: write your own figures."
 	return []*yaml.Node{{Kind: yaml.ScalarNode, Value: "capacity", HeadComment: comment}, block}
+}
+
+// highPorts is the block for a node that may not open ports below 1024.
+func highPorts() []*yaml.Node {
+	const comment = "Ports for a node that an ordinary user runs. Remove this block to serve pods at the usual ports, 80 and 53."
+	text := func(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
+	block := func(pairs ...*yaml.Node) *yaml.Node { return &yaml.Node{Kind: yaml.MappingNode, Content: pairs} }
+	top := text("entente")
+	top.HeadComment = comment
+	return []*yaml.Node{top, block(
+		text("gateway"), block(text("address"), text("127.0.0.1"), text("internal"), text("127.0.0.1:8080")),
+		text("dns"), block(text("listen"), text("127.0.0.1:5353")),
+	)}
 }
 
 // accepted tells why Parse would refuse the text or warn of it. The text is in no file yet, so lines would name nothing.

@@ -27,6 +27,7 @@ func TestWhatInitWritesLoadsAndSaysTheSame(t *testing.T) {
 		},
 		{"texts that look like something else", Init{Mode: Autonomy, DomainID: "123", DomainKeyData: "true", DatastoreEndpoint: "~"}, []string{"mode", "domainID", "domainKeyData", "datastoreEndpoint"}},
 		{"runk with figures to change", Init{Mode: Autonomy, DomainID: "a", Runtime: RunK}, []string{"mode", "domainID", "runtime", "capacity"}},
+		{"ports for an ordinary user", Init{Mode: Autonomy, DomainID: "a", HighPorts: true}, []string{"mode", "domainID", "entente"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -61,6 +62,7 @@ func TestWhatInitWritesLoadsAndSaysTheSame(t *testing.T) {
 			back := Init{
 				Mode: got.Mode, DomainID: got.DomainID, DomainKeyData: got.DomainKeyData, LogLevel: got.LogLevel, Protocol: got.Protocol, Runtime: got.Runtime,
 				LiteDeployToken: got.LiteDeployToken, MasterEndpoint: got.MasterEndpoint, DatastoreEndpoint: got.DatastoreEndpoint, EnableWorkloadApprove: got.EnableWorkloadApprove,
+				HighPorts: got.Entente.Gateway.Internal.Port() == 8080 && got.Entente.DNS.Listen.Port() == 5353,
 			}
 			if diff := cmp.Diff(want, back); diff != "" {
 				t.Errorf("what came back (-want +got):\n%s", diff)

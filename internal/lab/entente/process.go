@@ -48,12 +48,16 @@ type Process struct {
 	err    error // of Wait; written before done is closed
 }
 
-// Autonomy returns a configuration file of an autonomy node on a free port; more is put under `entente.cluster`, a line each.
+// Unmeshed, put under `entente`, keeps a node from running a gateway and a name server: their ports exist once on a machine.
+const Unmeshed = "  gateway: {enabled: false}\n  dns: {enabled: false}\n"
+
+// Autonomy returns a configuration file of an autonomy node on a free port, without gateway and name server; more is put under
+// `entente.cluster`, a line each.
 func Autonomy(domain string, more ...string) string {
 	if domain == "" {
 		domain = "alice"
 	}
-	text := "mode: autonomy\ndomainID: " + domain + "\nentente:\n  cluster:\n    listen: 127.0.0.1:0\n"
+	text := "mode: autonomy\ndomainID: " + domain + "\nentente:\n" + Unmeshed + "  cluster:\n    listen: 127.0.0.1:0\n"
 	for _, line := range more {
 		text += "    " + line + "\n"
 	}
