@@ -67,8 +67,24 @@ func TestWhatIsWrongIsSaidInOneLine(t *testing.T) {
 			want: []string{"kuscia.yaml:3: ", "datastoreEndpoint", "mysql://"},
 		},
 		"a kubeconfig that is not there is named": {
-			yaml: "mode: autonomy\ndomainID: alice\nentente:\n  cluster:\n    kind: kubeconfig\n    kubeconfig: /nowhere/kubeconfig\n",
+			yaml: "mode: autonomy\ndomainID: alice\nentente:\n" + entente.Unmeshed + "  cluster:\n    kind: kubeconfig\n    kubeconfig: /nowhere/kubeconfig\n",
 			want: []string{"/nowhere/kubeconfig"},
+		},
+		"an Envoy that is not there is named, and where to get one": {
+			yaml: gatewayed("    envoy: /nowhere/envoy"),
+			want: []string{"kuscia.yaml:6: ", "entente.gateway.envoy", "/nowhere/envoy", "make envoy"},
+		},
+		"an Envoy that is too old is named with the least that is needed": {
+			yaml: gatewayed("    envoy: " + oldEnvoy(t)),
+			want: []string{"entente.gateway.envoy", "1.30.1", "1.36.4"},
+		},
+		"a busy port of the gateway names the address and how to find who has it": {
+			yaml: gatewayed(fmt.Sprintf("    envoy: %s\n    external: %s", newEnvoy(t), busy.Addr())),
+			want: []string{"kuscia.yaml:7: ", "entente.gateway.external", busy.Addr().String(), "in use", "ss -lntup"},
+		},
+		"an address of another machine is named": {
+			yaml: gatewayed(fmt.Sprintf("    envoy: %s\n    external: 127.0.0.1:0\n    internal: 192.0.2.1:80", newEnvoy(t))),
+			want: []string{"kuscia.yaml:8: ", "entente.gateway.internal", "192.0.2.1:80", "ip address"},
 		},
 		"a lite node says what this version lacks": {
 			yaml: "mode: lite\ndomainID: alice\nmasterEndpoint: https://master.example.org:1080\ndomainKeyData: " + someKey(t, binary) + "\n",
@@ -96,6 +112,25 @@ func TestWhatIsWrongIsSaidInOneLine(t *testing.T) {
 			checkLine(t, said.String(), tt.want)
 		})
 	}
+}
+
+// gatewayed is the configuration of a node with a gateway; more is put under entente.gateway, which is on line 6 and after.
+func gatewayed(more string) string {
+	return "mode: autonomy\ndomainID: alice\nentente:\n  dns: {enabled: false}\n  gateway:\n" + more + "\n  cluster:\n    listen: 127.0.0.1:0\n"
+}
+
+// oldEnvoy and newEnvoy are programs that say that they are an Envoy of some version; nothing else is asked of them here.
+func oldEnvoy(t *testing.T) string { return saysEnvoy(t, "1.30.1") }
+func newEnvoy(t *testing.T) string { return saysEnvoy(t, "1.40.0") }
+
+func saysEnvoy(t *testing.T, version string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "envoy")
+	script := "#!/bin/sh\necho 'envoy  version: 0123456789abcdef0123456789abcdef01234567/" + version + "/Clean/RELEASE/BoringSSL'\n"
+	if err := os.WriteFile(file, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // checkLine wants one complaint that has all words in their order, and no secret. Progress may stand before it.

@@ -103,39 +103,12 @@ func putInPlace(ctx context.Context, kept store.Home, h home, timeout time.Durat
 	case !errors.Is(err, errLocked):
 		return err
 	}
-	before, err := currentStatus(ctx, h)
+	after, err := restartInPlace(ctx, h, timeout, say)
 	if err != nil {
-		return err
-	}
-	fmt.Fprintln(say, "restarting the node in place")
-	if err := call(ctx, h, "POST", "/restart", nil); err != nil {
-		return err
-	}
-	after, err := awaitAnother(ctx, h, before, timeout, say)
-	if err != nil {
-		return fmt.Errorf("the backup is staged, but the node did not come back: %w; see its own output, then start it with `entente start`", err)
+		return fmt.Errorf("the backup is staged: %w", err)
 	}
 	fmt.Fprintln(say, "restored; the node is ready after "+after.Took)
 	return nil
-}
-
-// awaitAnother waits until a later life of the node is ready.
-func awaitAnother(ctx context.Context, h home, before Status, timeout time.Duration, say io.Writer) (Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	for tick := time.NewTicker(50 * time.Millisecond); ; {
-		s, err := currentStatus(ctx, h)
-		if err == nil && s.Started.After(before.Started) {
-			tick.Stop()
-			return awaitStatus(ctx, h, timeout, say)
-		}
-		select {
-		case <-ctx.Done():
-			tick.Stop()
-			return s, fmt.Errorf("it was still the old one, or none, after %v", timeout)
-		case <-tick.C:
-		}
-	}
 }
 
 // kept finds what backup and restore are about.
@@ -156,7 +129,7 @@ func keptBy(cfg *config.Config, h home) store.Home {
 	return store.Home{
 		Dir:       h.dir,
 		Store:     path.Join(cluster, path.Base(embedded.StoreDir(""))),
-		Paths:     []string{path.Join(cluster, path.Base(embedded.PKIDir(""))), "var/certs"},
+		Paths:     []string{path.Join(cluster, path.Base(embedded.PKIDir(""))), "var/certs", "var/domain.key", "etc/domain.crt"},
 		Datastore: cfg.DatastoreEndpoint,
 	}
 }

@@ -80,11 +80,19 @@ func (s *GatewayStatus) lines(line func(format string, args ...any)) {
 	line("GATEWAY\t%s\tEnvoy %s, process %d, %s, doors %s%s", s.Name, s.Envoy, s.PID, state, s.Doors, because(s.Error))
 	line("\t%d services, %d routes\tpartners %s, pods %s", s.Services, s.Routes, s.External, s.Internal)
 	for i, t := range s.Types {
-		line("%s\t%s\t%d pushes, %d bytes, %d rejected, confirmed p50 %s p99 %s", title(i, "XDS"), strings.ToUpper(t.Type), t.Pushes, t.Bytes, t.Rejections, t.P50, t.P99)
+		line("%s\t%s\t%d pushes, %d bytes, %d rejected%s", title(i, "XDS"), strings.ToUpper(t.Type), t.Pushes, t.Bytes, t.Rejections, t.pace())
 	}
 	for i, problem := range s.Problems {
 		line("%s\t%s", title(i, "OBJECTS"), problem)
 	}
+}
+
+// pace says how soon changes were confirmed, if any were.
+func (t FleetType) pace() string {
+	if t.Confirmed == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", confirmed within %s (half), %s (99 %%)", t.P50, t.P99)
 }
 
 func because(reason string) string {

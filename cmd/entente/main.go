@@ -75,7 +75,7 @@ Start with:  entente init --mode autonomy --domain alice -o kuscia.yaml
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newInit(), newStart(), newStatus(), newKubeconfig(), newBackup(), newRestore(), newGateway(), newVersion())
+	root.AddCommand(newInit(), newStart(), newRestart(), newStatus(), newKubeconfig(), newBackup(), newRestore(), newGateway(), newVersion())
 	for _, cmd := range append(root.Commands(), root) {
 		wrapArgs(cmd)
 	}

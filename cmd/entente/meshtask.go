@@ -163,6 +163,13 @@ func (t *meshTask) parts(objects client.Client) (*run.Group, error) {
 		return nil, err
 	}
 	parts.Add(t.source)
+	if at := n.config.Entente.Metrics.Listen; at.IsValid() {
+		listener, err := net.Listen("tcp", at.String())
+		if err != nil {
+			return nil, n.config.Problem("entente.metrics.listen", fmt.Sprintf("%s cannot be opened: %v", at, innermost(err)), remedyForPort(err, "listen", at))
+		}
+		parts.Add(newFleetFigures(listener, t.figures))
+	}
 	if n.config.Entente.DNS.Enabled {
 		parts.Add(t.nameServer(), t.source)
 	}

@@ -8,6 +8,7 @@ type Entente struct {
 	Cluster Cluster // modes master, autonomy
 	Gateway Gateway
 	DNS     DNS
+	Metrics Metrics
 }
 
 // Cluster is the Kubernetes API that the control plane stands on; modes master, autonomy.
@@ -74,5 +75,6 @@ func (e *Entente) keys() []key {
 		}).in(Master, Autonomy).means("The Kubernetes API that the control plane stands on."),
 		group("gateway", e.Gateway.keys()).means("The Envoy of this node."),
 		group("dns", e.DNS.keys()).means("The name server of this node."),
+		group("metrics", e.Metrics.keys()).means("Figures of this node for Prometheus."),
 	}
 }

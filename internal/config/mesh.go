@@ -40,6 +40,11 @@ type DNS struct {
 	Upstream []string       // name servers for all other names; empty means those of /etc/resolv.conf
 }
 
+// Metrics are this node's figures for Prometheus.
+type Metrics struct {
+	Listen netip.AddrPort // serves /metrics over HTTP, to whoever reaches it; invalid means that it is off, the default
+}
+
 func defaultGateway() Gateway {
 	return Gateway{
 		Enabled:        true,
@@ -74,6 +79,12 @@ func (d *DNS) keys() []key {
 		flag("enabled", &d.Enabled).means("Answers the names of the mesh on this node."),
 		address("listen", &d.Listen).like("192.0.2.10:53").otherwise("port 53 of the gateway's address").means("Where it answers, over UDP and TCP."),
 		texts("upstream", &d.Upstream).like("[192.0.2.53]").otherwise("the name servers of `/etc/resolv.conf`").means("Name servers for all other names."),
+	}
+}
+
+func (m *Metrics) keys() []key {
+	return []key{
+		address("listen", &m.Listen).like("127.0.0.1:9091").otherwise("off").means("Where `/metrics` is served over HTTP, to whoever reaches it."),
 	}
 }
 

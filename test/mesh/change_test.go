@@ -1,7 +1,14 @@
 package mesh
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -81,4 +88,91 @@ func TestTrafficFlowsWhileTheControlPlaneIsDown(t *testing.T) {
 	}
 	await(t, alice, "afterwards.bob.svc")
 	load.checkFlawless(t, 500)
+}
+
+// TestARestartInPlaceCostsNoRequest: the way to take up another version of the program.
+func TestARestartInPlaceCostsNoRequest(t *testing.T) {
+	world(t)
+	bob.serveEcho(t, "10.2.0.1:8008")
+	if err := bob.serve(t.Context(), "upgraded", 8008); err != nil {
+		t.Fatal(err)
+	}
+	await(t, alice, "upgraded.bob.svc")
+	load := startLoad(t, alice, "upgraded.bob.svc")
+	load.pass(t, 50)
+	pid := bob.envoy(t)
+	out, err := exec.CommandContext(t.Context(), bob.binary, "restart", "--home", bob.home).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if now := bob.envoy(t); now != pid {
+		t.Errorf("the Envoy is process %d, was %d", now, pid)
+	}
+	load.pass(t, 50)
+	load.checkFlawless(t, 100)
+}
+
+// TestAKilledEnvoyIsBackWithItsDoorsProvedAgain: what a gateway carries breaks with its process; a new one is there at once and serves only after
+// it has been seen to refuse who has no token.
+func TestAKilledEnvoyIsBackWithItsDoorsProvedAgain(t *testing.T) {
+	world(t)
+	bob.serveEcho(t, "10.2.0.1:8007")
+	if err := bob.serve(t.Context(), "surviving", 8007); err != nil {
+		t.Fatal(err)
+	}
+	await(t, alice, "surviving.bob.svc")
+	for _, d := range []*domain{bob, alice} {
+		pid := d.envoy(t)
+		proof := filepath.Join(d.home, "var", "run", "envoy", "proven")
+		before, err := os.ReadFile(proof)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		awaitEnvoy(t, d, pid)
+		await(t, alice, "surviving.bob.svc")
+		if after, err := os.ReadFile(proof); err != nil || bytes.Equal(before, after) {
+			t.Errorf("the Envoy of %s serves without a proof of its own: %v", d.id, err)
+		}
+	}
+}
+
+// envoy is the process id of the domain's Envoy, as this machine counts. The domain counts in a namespace of its own.
+func (d *domain) envoy(t *testing.T) int {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range all {
+		line, err := os.ReadFile(file)
+		if err == nil && bytes.HasPrefix(line, []byte(os.Getenv("ENVOY")+"\x00-c\x00"+d.home+"/")) {
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return pid
+		}
+	}
+	return 0
+}
+
+// awaitEnvoy waits until the domain has another Envoy than the one that was killed.
+func awaitEnvoy(t *testing.T, d *domain, killed int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for tick := time.NewTicker(5 * time.Millisecond); ; {
+		if pid := d.envoy(t); pid != 0 && pid != killed {
+			tick.Stop()
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("no Envoy came after the one of %s that was killed", d.id)
+		}
+	}
 }

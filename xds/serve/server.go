@@ -68,8 +68,13 @@ func New(config Config) *Server {
 	return s
 }
 
-// String names the server by its address.
-func (s *Server) String() string { return "xDS server on " + s.config.Listener.Addr().String() }
+// String names the server by its address, where it has one that others reach.
+func (s *Server) String() string {
+	if at := s.config.Listener.Addr(); at.Network() != "unix" {
+		return "xDS server on " + at.String()
+	}
+	return "xDS server"
+}
 
 // Ready is closed when Run accepts connections.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
