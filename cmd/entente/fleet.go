@@ -41,6 +41,9 @@ any time. An Envoy's certificate, signed by its domain's key, decides which doma
 with everything else that an Envoy needs. docs/fleet.md tells the rest.`,
 		Example: "  entente gateway --listen 0.0.0.0:18000 --kubeconfig admin.conf --domains /etc/entente/domains --certificate tls.crt --key tls.key",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := given(cmd, "listen", "domains", "certificate", "key"); err != nil {
+				return err
+			}
 			f, err := newFleet(&flags, cmd.ErrOrStderr())
 			if err != nil {
 				return err
@@ -79,9 +82,16 @@ func (f *fleetFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.metrics, "metrics", "", "serve figures for Prometheus at host:port/metrics (default: not at all)")
 	homeFlag(cmd, &f.home)
 	_ = cmd.MarkFlagDirname("domains") // the flag exists
-	for _, name := range []string{"listen", "domains", "certificate", "key"} {
-		_ = cmd.MarkFlagRequired(name) // the flag exists
+}
+
+// given refuses a call without one of the flags.
+func given(cmd *cobra.Command, flags ...string) error {
+	for _, name := range flags {
+		if cmd.Flag(name).Value.String() == "" {
+			return usageError{fmt.Errorf("--%s is missing; see `%s --help`", name, cmd.CommandPath())}
+		}
 	}
+	return nil
 }
 
 func homeFlag(cmd *cobra.Command, dir *string) {
@@ -126,10 +136,8 @@ type fleet struct {
 
 // newFleet refuses what cannot work before anything starts.
 func newFleet(flags *fleetFlags, say io.Writer) (*fleet, error) {
-	for name, at := range map[string]netip.AddrPort{"external": flags.external, "internal": flags.internal} {
-		if at.Port() == 0 {
-			return nil, usageError{fmt.Errorf("--%s %s has no port; write for example 0.0.0.0:1080", name, at)}
-		}
+	if flags.external.Port() == 0 || flags.internal.Port() == 0 {
+		return nil, usageError{fmt.Errorf("--external %s or --internal %s has no port; write for example 0.0.0.0:1080", flags.external, flags.internal)}
 	}
 	if info, err := os.Stat(flags.domains); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("--domains %s is no folder that can be read; make it, with a folder for each domain that holds its domain.key", flags.domains)

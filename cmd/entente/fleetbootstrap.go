@@ -46,6 +46,9 @@ The folder holds absolute paths: it must have the same path on the gateway's mac
 The certificate lives 90 days. Call this again to renew it; a running Envoy takes the new one up by itself.`,
 		Example: "  entente gateway bootstrap --domain alice --name gw-0 --server fleet.example.org:18000 --domain-key alice/domain.key --server-ca ca.crt -o /etc/envoy/alice",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := given(cmd, "domain", "name", "server", "domain-key", "server-ca", "output"); err != nil {
+				return err
+			}
 			return f.write(cmd.OutOrStdout(), time.Now())
 		},
 	}
@@ -58,9 +61,6 @@ The certificate lives 90 days. Call this again to renew it; a running Envoy take
 	flags.StringVar(&f.serverCA, "server-ca", "", "certificates, in PEM, one of which has signed the server's (required)")
 	flags.StringVarP(&f.dir, "output", "o", "", "folder to make (required)")
 	_ = cmd.MarkFlagDirname("output") // the flag exists
-	for _, name := range []string{"domain", "name", "server", "domain-key", "server-ca", "output"} {
-		_ = cmd.MarkFlagRequired(name) // the flag exists
-	}
 	return cmd
 }
 

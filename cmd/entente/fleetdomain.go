@@ -53,7 +53,10 @@ type fleetDomain struct {
 }
 
 func newFleetDomain(d *fleetDomains, folder *fleetFolder) *fleetDomain {
-	return &fleetDomain{domains: d, folder: folder, settled: make(chan struct{}), ended: make(chan struct{}), state: Part{Name: folder.domain, State: Starting, Since: time.Now()}}
+	return &fleetDomain{
+		domains: d, folder: folder, settled: make(chan struct{}), ended: make(chan struct{}),
+		state: Part{Name: folder.domain, State: Starting, Since: time.Now()},
+	}
 }
 
 // start serves the domain in the background; stop ends that.

@@ -186,6 +186,11 @@ func TestDoorsOpenOnlyWhenToldTo(t *testing.T) {
 		if got := has(after.Listeners(), cache.Listener); slices.Contains(got, translate.ListenerExternal) {
 			t.Error("the proof of one Envoy opened the doors of another")
 		}
+		before.Close()
+		before.Close()
+		if got := has(before.Listeners(), cache.Listener); slices.Contains(got, translate.ListenerExternal) || slices.Contains(got, translate.ListenerInternal) {
+			t.Errorf("after Close: %v", got)
+		}
 	})
 }
 
