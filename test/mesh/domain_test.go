@@ -64,6 +64,12 @@ func newDomain(dir string, node *lab.Node) (*domain, error) {
 	d.yaml = d.home + ".yaml"
 	text := fmt.Sprintf("mode: autonomy\ndomainID: %s\ndomainKeyData: %s\nentente:\n  gateway: {name: %s-0, workers: 1}\n  dns: {upstream: [192.0.2.53]}\n",
 		d.id, keys.EncodePrivate(key), d.id)
+	if d.ownCertificate() {
+		if _, err := d.writeCertificate(); err != nil {
+			return nil, err
+		}
+		text += fmt.Sprintf("domainRoute: {externalTLS: {certFile: %s.crt, keyFile: %s.key}}\n", d.home, d.home)
+	}
 	if err := os.WriteFile(d.yaml, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
