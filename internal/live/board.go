@@ -17,9 +17,8 @@ type Board struct {
 	seq     uint64 // the newest commit
 	unseen  uint64 // the commit that Commit is about, which no line can have confirmed yet; else 0
 	lines   map[*Line]struct{}
-	refs    map[Ref]*record
-	objects map[object]*record // of each object the newest state; not of credentials, whose revisions stand side by side
-	queues  [Lanes]queue       // what not every line has confirmed
+	objects map[object]*states
+	queues  [Lanes]queue // what not every line has confirmed
 	events  map[Ref]Event
 	order   []Ref         // of events
 	told    chan struct{} // closed with the next event; nil until somebody waits
@@ -70,7 +69,7 @@ func (b *Board) leaveAll(changes []Change, at time.Time) (touched []*record) {
 	var left []*record // of each Out, in order; nil where it is not known
 	for _, c := range changes {
 		for _, ref := range c.Out {
-			r := b.refs[ref]
+			r := b.find(ref)
 			if r != nil {
 				r.unmake(c.Key)
 			}
@@ -119,10 +118,10 @@ func (b *Board) Object(ref Ref) Verdict {
 }
 
 func (b *Board) object(ref Ref) Verdict {
-	if r := b.refs[ref]; r != nil {
+	if r := b.find(ref); r != nil {
 		return b.verdict(r)
 	}
-	if o := (object{ref.Kind, ref.Namespace, ref.Name}); ref.Version == "" && b.objects[o] == nil {
+	if ref.Version == "" && b.objects[objectOf(ref)] == nil {
 		return Verdict{State: Confirmed}
 	}
 	return Verdict{}
@@ -143,7 +142,7 @@ func (b *Board) Await(ref Ref) (Verdict, <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	v := b.object(ref)
-	return v, b.until(b.refs[ref], v)
+	return v, b.until(b.find(ref), v)
 }
 
 // until is the channel that closes when the verdict of r may change. r is nil when it is not known.

@@ -44,8 +44,10 @@ func (b *Board) Connect(gateway string) *Line {
 		}
 	}
 	if len(b.lines) == 1 { // until now there was nobody to wait for
-		for _, r := range b.refs {
-			b.waitAgain(r, r.since)
+		for _, all := range b.objects {
+			for _, r := range slices.Clone(all.records) {
+				b.waitAgain(r, r.since)
+			}
 		}
 	}
 	b.move()
@@ -116,7 +118,7 @@ func (l *Line) fallBehind(x Behind, now time.Time) {
 	}
 	m.rejected, m.reason, m.refs = x.Rejected, x.Reason, x.Refs
 	for _, ref := range x.Refs {
-		r := l.board.refs[ref]
+		r := l.board.find(ref)
 		// A client that has come back with some older content refuses the newest again: of what is in both, nothing has changed.
 		if r == nil || x.Holds && m.held == 0 && r.said == Confirmed {
 			continue
@@ -142,7 +144,7 @@ func (l *Line) catchUp(key Key, now time.Time) {
 		l.board.pass(i, now)
 	}
 	for _, ref := range m.refs {
-		if r := l.board.refs[ref]; r != nil && r.state == Rejected && r.open == 0 {
+		if r := l.board.find(ref); r != nil && r.state == Rejected && r.open == 0 {
 			l.board.settle(r, now)
 		}
 	}
@@ -192,7 +194,7 @@ func (l *Line) Close(now time.Time) {
 		b.pass(i, now)
 	}
 	for _, ref := range rejected {
-		if r := b.refs[ref]; r != nil && r.state == Rejected && r.open == 0 {
+		if r := b.find(ref); r != nil && r.state == Rejected && r.open == 0 {
 			b.settle(r, now)
 		}
 	}

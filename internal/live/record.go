@@ -18,6 +18,7 @@ type record struct {
 	floor   [Lanes]uint64 // of what was removed because of it, the commit to be confirmed in each lane
 	open    int           // items that not every line has confirmed
 	since   time.Time     // of the commit that made it wait
+	home    *states       // where it stands; nil: a question for a commit
 	state   State
 	said    State         // the state of the newest event
 	changed chan struct{} // closed when the state changes; nil until somebody waits
@@ -56,30 +57,48 @@ func (r *record) made(key Key) uint64 {
 	return 0
 }
 
-// record finds or begins the record of a ref that makes something.
-func (b *Board) record(ref Ref) *record {
-	if r := b.refs[ref]; r != nil {
-		return r
+// states are the records of one object, the newest last. An object has one, or two while it goes over from one state to the next; a route has
+// one per revision of its token.
+type states struct{ records []*record }
+
+// find returns the record of a ref, or nil.
+func (b *Board) find(ref Ref) *record {
+	if all := b.objects[objectOf(ref)]; all != nil {
+		return all.find(ref.Version)
 	}
-	r := &record{ref: ref, state: Waiting}
-	b.enter(r)
-	return r
+	return nil
 }
 
-func (b *Board) enter(r *record) {
-	if b.refs == nil {
-		b.refs, b.objects = make(map[Ref]*record), make(map[object]*record)
+func (s *states) find(version string) *record {
+	for _, r := range s.records {
+		if r.ref.Version == version {
+			return r
+		}
 	}
-	b.refs[r.ref] = r
-	if r.ref.Kind == KindCredential {
-		return
+	return nil
+}
+
+// record finds or begins the record of a ref that makes something.
+func (b *Board) record(ref Ref) *record {
+	all := b.objects[objectOf(ref)]
+	if all == nil {
+		if all = new(states); b.objects == nil {
+			b.objects = make(map[object]*states)
+		}
+		b.objects[objectOf(ref)] = all
 	}
-	if old := b.objects[objectOf(r.ref)]; old != nil && old.ref.Version == "" {
-		r.floor = old.floor // what went with the object's earlier life
-		b.retire(old)
-		b.waitAgain(r, old.since)
+	if r := all.find(ref.Version); r != nil {
+		return r
 	}
-	b.objects[objectOf(r.ref)] = r
+	r := &record{ref: ref, state: Waiting, home: all}
+	absent := all.find("")
+	all.records = append(all.records, r)
+	if absent != nil { // what went with the object's earlier life is still to be confirmed
+		r.floor = absent.floor
+		b.retire(absent)
+		b.waitAgain(r, absent.since)
+	}
+	return r
 }
 
 // heir is the record that answers for what r no longer makes: r itself while it makes anything, the object's newest state, or its absence.
@@ -91,27 +110,29 @@ func (b *Board) heir(r *record) *record {
 	if r.ref.Kind == KindCredential {
 		return nil
 	}
-	if newest := b.objects[objectOf(r.ref)]; newest != nil && newest != r {
-		return newest
+	if all := r.home.records; len(all) > 0 && all[len(all)-1] != r {
+		return all[len(all)-1]
 	}
 	if len(b.lines) == 0 {
 		return nil
 	}
-	gone := &record{ref: r.ref, state: Waiting, silent: true}
+	gone := &record{ref: r.ref, state: Waiting, home: r.home, silent: true}
 	gone.ref.Version = ""
-	b.enter(gone)
+	r.home.records = append(r.home.records, gone)
 	return gone
 }
 
 // retire ends a record.
 func (b *Board) retire(r *record) {
-	if b.refs[r.ref] == r {
-		delete(b.refs, r.ref)
+	if r.home != nil {
+		r.home.records = slices.DeleteFunc(r.home.records, func(other *record) bool { return other == r })
+		if len(r.home.records) == 0 {
+			delete(b.objects, objectOf(r.ref))
+		}
 	}
-	if b.objects[objectOf(r.ref)] == r {
-		delete(b.objects, objectOf(r.ref))
+	if r.said != Unknown {
+		delete(b.events, r.ref)
 	}
-	delete(b.events, r.ref)
 	r.retired = true
 	r.turn(Unknown)
 }
@@ -182,11 +203,14 @@ func (b *Board) remember(ref Ref) {
 
 // verdict looks at every line. That one rejects weighs more than that another waits.
 func (b *Board) verdict(r *record) Verdict {
-	waiting := make(map[string]struct{})
+	var waiting map[string]struct{}
 	v := Verdict{State: Confirmed}
 	for l := range b.lines {
 		switch state, reason := l.holds(r); {
 		case state == Waiting:
+			if waiting == nil {
+				waiting = make(map[string]struct{})
+			}
 			waiting[l.gateway] = struct{}{}
 		case state == Rejected && (v.State != Rejected || l.gateway < v.Gateway):
 			v.State, v.Gateway, v.Reason = Rejected, l.gateway, reason

@@ -2,6 +2,9 @@ package source
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -34,6 +37,7 @@ func connect(cfg *rest.Config) (clients, error) {
 	cfg = rest.CopyConfig(cfg)
 	cfg.QPS = -1 // no limit: a watch that fails has its own back-off
 	cfg.RateLimiter = nil
+	cfg.DisableCompression = cfg.DisableCompression || onThisMachine(cfg.Host)
 	cfg.NegotiatedSerializer = codecs.WithoutConversion()
 	transport, err := rest.HTTPClientFor(cfg)
 	if err != nil {
@@ -55,4 +59,15 @@ func connect(cfg *rest.Config) (clients, error) {
 		custom:    client("/apis", v1alpha1.GroupVersion, runtime.ContentTypeJSON),
 	}
 	return all, err
+}
+
+// onThisMachine says whether the API server's address is one of loopback. Compression would cost such a server, and us, more than the bytes do.
+func onThisMachine(host string) bool {
+	if u, err := url.Parse(host); err == nil && u.Host != "" {
+		host = u.Hostname()
+	} else if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.Unmap().IsLoopback()
 }

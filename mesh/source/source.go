@@ -35,7 +35,8 @@ type Config struct {
 	Settings *latest.Value[*mesh.Settings]
 	// Opener opens sealed tokens. Without one they stay sealed, as DNS and controllers want it.
 	Opener Opener
-	// Openers is how many tokens are opened at a time; 0 means one per CPU.
+	// Openers is how many tokens are opened at a time; 0 means one for every two CPUs: who starts with thousands of them wants its services live
+	// first, and that takes the other half.
 	Openers int
 	// Observe, if set, is told of each compile. It must not block.
 	Observe func(Compiled)
@@ -119,7 +120,11 @@ func (s *Source) Run(ctx context.Context) error {
 		s.compile(ctx)
 		return nil
 	})
-	return g.Wait()
+	err := g.Wait()
+	if s.tokens != nil {
+		s.tokens.save()
+	}
+	return err
 }
 
 // compile makes a mesh of whatever has changed since the last one, as soon as anything has. What changes while it works goes into the next.

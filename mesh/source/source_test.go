@@ -367,6 +367,32 @@ func TestServicesGoLiveBeforeTokens(t *testing.T) {
 	})
 }
 
+// A save writes every token, so one changed token among many must not cause one; nor may it be lost when the process ends in order.
+func TestOneTokenAmongManyIsSavedAtTheEnd(t *testing.T) {
+	t.Parallel()
+	o := &slowOpener{known: map[string]bool{}}
+	run(t, o, func(r *rig) {
+		o.let = make(chan struct{}, 100)
+		for i := range 40 {
+			sealed := fmt.Sprint("known", i)
+			o.known[sealed] = true
+			r.api.set("domainroutes", route(fmt.Sprint("source-", i), "bob", sealed))
+		}
+		r.mesh()
+		r.api.set("domainroutes", route("source-7", "bob", "known7", "new"))
+		o.let <- struct{}{}
+		if m := r.mesh(); m.Unopened != 0 || m.Accepted.Len() != 41 {
+			r.t.Errorf("got %d tokens, %d unopened; want 41 and none", m.Accepted.Len(), m.Unopened)
+		}
+		if len(o.saved) != 0 {
+			r.t.Errorf("%d saves for one token among 41", len(o.saved))
+		}
+	})
+	if len(o.saved) != 1 || len(o.saved[0]) != 41 {
+		t.Errorf("saved %v at the end, want all 41 tokens once", o.saved)
+	}
+}
+
 func TestTokensThatNobodyListsAreForgotten(t *testing.T) {
 	t.Parallel()
 	o := &slowOpener{}

@@ -20,7 +20,8 @@ type Opener interface {
 	Known(sealed string) (mesh.Opened, bool)
 	// Open opens a token, which may take milliseconds.
 	Open(sealed string) mesh.Opened
-	// Save is called when nothing is left to open. It may write down what was opened, and forget every token that is not in use.
+	// Save is called when nothing is left to open and much of what is in use was opened since the last time, and at the end. It may write down
+	// what was opened, and forget every token that is not in use.
 	Save(inUse iter.Seq[string]) error
 }
 
@@ -38,7 +39,12 @@ type tokens struct {
 	uses    map[string]int // how many times the routes list each sealed token
 	waiting []string       // to be opened; bounded by uses
 	busy    int            // workers that open one
+	fresh   int            // how many were opened since the last save
 }
+
+// freshShare is which part of all tokens in use may be lost by a crash, to be opened again: a save writes all of them, which one changed token
+// among thousands is not worth.
+const freshShare = 16
 
 func newTokens(o Opener, w *world, log *slog.Logger) *tokens {
 	return &tokens{opener: o, world: w, log: log, more: make(chan struct{}, 1), uses: map[string]int{}}
@@ -49,7 +55,7 @@ func (s *Source) openers() int {
 	if s.cfg.Openers > 0 {
 		return s.cfg.Openers
 	}
-	return runtime.GOMAXPROCS(0)
+	return max(1, runtime.GOMAXPROCS(0)/2)
 }
 
 // follow takes up the tokens that have come with these routes, drops those that have gone, and returns what has been opened. What is known is
@@ -140,23 +146,34 @@ func (t *tokens) next() (sealed string, ok bool) {
 	return "", false
 }
 
-// done hands an opened token to the compiler. The last of a batch lets the opener save.
+// done hands an opened token to the compiler, and saves when that is due.
 func (t *tokens) done(sealed string, o mesh.Opened) {
 	t.mu.Lock()
 	t.busy--
+	t.fresh++
 	if t.uses[sealed] > 0 {
 		t.world.write(func(objects *mesh.Objects) { objects.Opened = objects.Opened.With(sealed, o) })
 	}
-	var inUse []string
-	last := t.busy == 0 && len(t.waiting) == 0
-	if last {
-		inUse = slices.Collect(maps.Keys(t.uses))
-	}
+	due := t.busy == 0 && len(t.waiting) == 0 && t.fresh*freshShare >= len(t.uses)
 	t.mu.Unlock()
-	if !last {
+	if due {
+		t.save()
+	}
+}
+
+// save lets the opener save, if there is anything new.
+func (t *tokens) save() {
+	t.mu.Lock()
+	fresh, inUse := t.fresh, slices.Collect(maps.Keys(t.uses))
+	t.fresh = 0
+	t.mu.Unlock()
+	if fresh == 0 {
 		return
 	}
 	if err := t.opener.Save(slices.Values(inUse)); err != nil {
+		t.mu.Lock()
+		t.fresh += fresh
+		t.mu.Unlock()
 		t.log.Warn("opened tokens are not saved, the next start opens them again", "err", err)
 	}
 }

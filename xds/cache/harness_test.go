@@ -126,12 +126,13 @@ func (s *stage) subscribe(t cache.Type, names ...string) {
 	s.request(cache.Request{Type: t, Subscribe: names})
 }
 
-// line is a response in short: the type's name, what is set as name=content, what is removed as -name.
+// line is a response in short: the type's name, what is set as name=content, by name, what is removed as -name.
 func line(r *cache.Response) string {
 	words := []string{r.Type.String()}
 	for _, e := range r.Set {
 		words = append(words, e.Name+"="+content(e))
 	}
+	slices.Sort(words[1:])
 	for _, name := range r.Removed {
 		words = append(words, "-"+name)
 	}

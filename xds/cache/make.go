@@ -53,18 +53,28 @@ func (p *packet) again() {
 
 // add puts one name in, which says all that is to be said of it.
 func (p *packet) add(name string) {
-	p.asked = p.asked || p.lane.set[name].asked
-	p.take(name)
-	p.drop(name)
 	if e, ok := p.content.Get(name); ok {
-		p.set = append(p.set, e)
-		p.size += len(e.wire)
+		p.put(e)
 		return
 	}
+	p.settle(name)
 	if !p.mute {
 		p.removed = append(p.removed, name)
 		p.size += len(name)
 	}
+}
+
+func (p *packet) put(e *Entry) {
+	p.settle(e.Name)
+	p.set = append(p.set, e)
+	p.size += len(e.wire)
+}
+
+// settle takes a name off what is to be sent.
+func (p *packet) settle(name string) {
+	p.asked = p.asked || p.lane.set[name].asked
+	p.take(name)
+	p.drop(name)
 }
 
 // proceed serves a wildcard subscription from where the last response ended.
@@ -77,13 +87,12 @@ func (p *packet) proceed() {
 			p.walk.next = name
 			return
 		}
-		held, holds := p.walk.initial[name]
-		delete(p.walk.initial, name)
-		if holds && held == e.Version && !p.lane.set[name].forced {
+		held, holds := p.walk.initial[e.Name]
+		if delete(p.walk.initial, e.Name); holds && held == e.Version && !p.lane.set[e.Name].forced {
 			continue
 		}
 		p.asked = p.asked || !holds
-		p.add(name)
+		p.put(e)
 	}
 	for name := range p.walk.initial {
 		if _, back := p.content.Get(name); !back { // else it has come after the walk went by, and is on its way

@@ -100,14 +100,14 @@ func (w *world) note(l *lane, name string, exists bool) {
 
 // wanted is everything that the client has subscribed to and that exists, by name.
 func (l *lane) wanted() []*Entry {
-	var all []*Entry
 	if l.wild {
-		all = make([]*Entry, 0, l.content.Len())
+		all := make([]*Entry, 0, l.content.Len())
 		for _, e := range l.content.All() {
 			all = append(all, e)
 		}
 		return all
 	}
+	var all []*Entry
 	for name := range l.names {
 		if e, ok := l.content.Get(name); ok {
 			all = append(all, e)

@@ -18,8 +18,7 @@ type writer struct {
 
 // set puts an entry in, unless its content is there already: then it takes over only what no stream sees.
 func (w *writer) set(e *Entry) {
-	all := &w.next.types[e.Type]
-	old, was := all.Get(e.Name)
+	old, was := w.next.types[e.Type].Get(e.Name)
 	if !was {
 		w.store(e, nil)
 		return
@@ -34,7 +33,7 @@ func (w *writer) set(e *Entry) {
 	}
 	kept := *old
 	kept.From, kept.Follow = e.From, e.Follow
-	w.next.types[e.Type] = all.With(e.Name, &kept)
+	w.next.types[e.Type] = w.next.types[e.Type].With(e.Name, &kept)
 	w.quiet = true
 	w.tell(e.Key, old.Seq, in, out)
 }
