@@ -65,7 +65,9 @@ FUZZTIME ?= 30s
 fuzz: build ## fuzz each parser of foreign bytes for FUZZTIME, and run the long forms of the story tests
 	@for target in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r grep -oHE '^func Fuzz[A-Za-z0-9_]+' | sed -E 's/^\.\/(.*)\/[^/]*:func (.*)/\1:\2/'); do \
 		echo "fuzz $$target"; CGO_ENABLED=1 go test -tags lite -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$${target%%:*}"; done
-	CGO_ENABLED=1 ENTENTE_BIN=$(BIN)/entente ENTENTE_LITE_BIN=$(BIN)/entente-lite ENTENTE_LONG=1 go test -race -tags lite -timeout 60m -count=1 ./test/...
+	CGO_ENABLED=1 ENVOY=$$(deploy/envoy/find) ENVOY_VERSIONS='$(ENVOYS)' ENTENTE_BIN=$(BIN)/entente ENTENTE_LITE_BIN=$(BIN)/entente-lite ENTENTE_LONG=1 go test -race -tags lite -timeout 60m -count=1 ./test/... ./mesh/... ./xds/... ./dns/...
+	@for version in $$(deploy/envoy/find --versions); do echo "the stories on Envoy $$version"; \
+		CGO_ENABLED=1 ENVOY=$$(deploy/envoy/find --version $$version) ENTENTE_BIN=$(BIN)/entente go test -race -tags lite -count=1 ./test/mesh || exit 1; done
 
 generate: ## write generated code: deep copies, CRDs, protobuf
 	go generate ./...

@@ -141,3 +141,18 @@ func TestRegressionEnvoy3355(t *testing.T) {
 	s.ack(newer)
 	s.want("eds b=1")
 }
+
+// go-control-plane #927: a first wildcard request to a cache without any resource was not answered, and Envoy's start waited 15 s for each type. An
+// answer with nothing in it must come at once, and no second one.
+func TestRegressionGoControlPlane927(t *testing.T) {
+	t.Parallel()
+	for _, typ := range []cache.Type{cache.Cluster, cache.Listener} {
+		s := newStage(t)
+		s.subscribe(typ)
+		s.ack(s.want(typ.String())...)
+		s.want()
+		s.set(typ, "a=1")
+		s.ack(s.want(typ.String() + " a=1")...)
+		s.want()
+	}
+}
