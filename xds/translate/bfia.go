@@ -47,12 +47,17 @@ func (e *external) hostless(g *guard) []*routev3.Route {
 		if !ok || s.Builtin != nil && !s.Builtin.External {
 			continue
 		}
-		e.part(s.Ref, func(p *packer) {
+		callers, everybody := callersOf(s)
+		if !everybody && len(callers) == 0 {
+			continue // of this domain's pods alone
+		}
+		if r := e.route(s.Ref, func(p *packer) *routev3.Route {
 			r := e.interConn(way, s, "%REQ("+names.HeaderOriginSource+")%")
-			callers, everybody := callersOf(s)
 			r.TypedPerFilterConfig = p.admit(nil, fromOrigins(callers), everybody)
+			return r
+		}); r != nil {
 			routes = append(routes, r)
-		})
+		}
 	}
 	return routes
 }
@@ -71,15 +76,17 @@ func (e *external) foreign(guards []*guard, way interConn) map[string]choice {
 		if g.route.Protocol != mesh.BFIA || !everybody && !slices.Contains(callers, source) {
 			continue
 		}
-		e.part(g.route.Ref, func(p *packer) {
+		if r := e.route(g.route.Ref, func(p *packer) *routev3.Route {
 			r := e.interConn(way, s, source)
 			r.RequestHeadersToAdd = append(r.RequestHeadersToAdd,
 				overwrite(names.HeaderSource, source), overwrite(names.HeaderOriginSource, source))
 			r.RequestHeadersToRemove = []string{names.HeaderToken}
 			r.TypedPerFilterConfig = p.admit(g, nil, true)
 			r.TypedPerFilterConfig[FilterSources] = p.off()
-			choices[source] = p.do("route", r)
-		})
+			return r
+		}); r != nil {
+			choices[source] = e.do("route", r)
+		}
 	}
 	return choices
 }

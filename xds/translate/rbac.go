@@ -25,8 +25,8 @@ func discoveredRBAC(name string) *hcmv3.HttpFilter {
 	}}}
 }
 
-// callers is where routes say who may call them.
-func (p *packer) callers() *hcmv3.HttpFilter { return p.filter(filterCallers, &rbacv3.RBAC{}) }
+// callers is where routes say who may call them; it sleeps on the others.
+func (p *packer) callers() *hcmv3.HttpFilter { return p.dormant(filterCallers, &rbacv3.RBAC{}) }
 
 // noConnect refuses CONNECT.
 func (p *packer) noConnect() *hcmv3.HttpFilter {

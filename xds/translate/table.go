@@ -42,6 +42,19 @@ func (t *table) part(object live.Ref, build func(*packer)) bool {
 	return false
 }
 
+// route makes one route of the table, or nil when Envoy would refuse it.
+func (t *table) route(object live.Ref, build func(*packer) *routev3.Route) (r *routev3.Route) {
+	if !t.part(object, func(p *packer) {
+		r = build(p)
+		if err := r.ValidateAll(); err != nil {
+			p.faults = append(p.faults, err)
+		}
+	}) {
+		return nil
+	}
+	return r
+}
+
 func (t *table) report(object live.Ref, field, reason, remedy string) {
 	t.problems = append(t.problems, &mesh.Problem{Object: object, Field: field, Reason: reason, Remedy: remedy})
 }

@@ -122,3 +122,18 @@ func TestTablesSayWhatTheyAreMadeFrom(t *testing.T) {
 		}
 	}
 }
+
+// BFIA partners name no host, so the exact map of hosts does not keep them from a service. Envoy refuses the whole table for a rule that nobody meets.
+func TestTheQueueThatNoPartnerMayCallHasNoRouteForPartners(t *testing.T) {
+	t.Parallel()
+	for _, callers := range [][]string{nil, {"alice"}} {
+		found, problems := tables(t, newDraft("bob").service(mesh.Service{Name: "transport", Restricted: true, Callers: callers}).called(mesh.Route{Source: "alice"}, 'A').done())
+		text, err := proto.Marshal(found[translate.RoutesExternal].Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(text), "/v1/interconn/chan/"); got != (len(callers) > 0) || len(problems) > 0 {
+			t.Errorf("callers %v: a route for its paths: %t; problems %v", callers, got, problems)
+		}
+	}
+}

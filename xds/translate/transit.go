@@ -29,7 +29,9 @@ func (e *external) passing(g *guard) []*routev3.Route {
 		if len(sources) == 0 || g != nil && !slices.Contains(sources, g.route.Source) {
 			continue
 		}
-		e.part(out.Ref, func(p *packer) { routes = append(routes, p.passage(destination, sources, g)) })
+		if r := e.route(out.Ref, func(p *packer) *routev3.Route { return p.passage(destination, sources, g) }); r != nil {
+			routes = append(routes, r)
+		}
 	}
 	if len(routes) == 0 {
 		return nil
