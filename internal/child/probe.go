@@ -5,18 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/entente-mesh/entente/internal/run"
 )
 
 // errEnded ends the wait for a process that is no more.
 var errEnded = errors.New("the process ended")
 
+// Bounds of the pause between two questions.
+const (
+	shortestPause = 2 * time.Millisecond
+	longestPause  = 250 * time.Millisecond
+)
+
 // await asks probe until it returns nil, at first every few milliseconds, then ever more rarely: another program gives no
-// sign when it begins to serve, so it has to be asked, and most need either very little time or much. A timeout of 0 is
-// none. The error is the cause of ctx's end, or names the probe's last answer.
+// sign when it begins to serve, so it has to be asked, and most need either very little time or much. What takes its time is
+// noticed a tenth of that time too late at most. A timeout of 0 is none. The error is the cause of ctx's end, or names the
+// probe's last answer.
 func await(ctx context.Context, probe func(context.Context) error, timeout time.Duration) error {
-	pauses := run.Backoff{First: 2 * time.Millisecond, Most: 250 * time.Millisecond}
+	begun := time.Now()
 	asking := ctx
 	if timeout > 0 {
 		var cancel context.CancelFunc
@@ -24,7 +29,7 @@ func await(ctx context.Context, probe func(context.Context) error, timeout time.
 		defer cancel()
 	}
 	var answer error
-	for asked := 1; ; asked++ {
+	for {
 		err := probe(asking)
 		if err == nil {
 			return nil
@@ -32,7 +37,7 @@ func await(ctx context.Context, probe func(context.Context) error, timeout time.
 		if asking.Err() == nil || answer == nil { // an answer that the timeout cut short says less than the one before
 			answer = err
 		}
-		if sleep(asking, pauses.Pause(asked)) {
+		if sleep(asking, min(max(time.Since(begun)/10, shortestPause), longestPause)) {
 			continue
 		}
 		if ctx.Err() != nil {

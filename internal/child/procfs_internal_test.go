@@ -59,6 +59,7 @@ func TestAwait(t *testing.T) {
 		err     string
 	}{
 		{"something quick costs milliseconds", 5 * time.Millisecond, time.Minute, [2]time.Duration{5e6, 10e6}, ""},
+		{"what takes its time is noticed a tenth of it too late at most", 260 * time.Millisecond, time.Minute, [2]time.Duration{260e6, 286e6}, ""},
 		{"something slow is noticed within a quarter of a second", 20 * time.Second, time.Minute, [2]time.Duration{20e9, 20250e6}, ""},
 		{"without a timeout it waits", time.Hour, 0, [2]time.Duration{3600e9, 3601e9}, ""},
 		{"a timeout names the last answer", 0, time.Second, [2]time.Duration{1e9, 1e9}, "not ready within 1s: refused"},
