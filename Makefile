@@ -56,10 +56,12 @@ fresh: ## fail when generated files differ from what `make generate` makes
 test: build lite ## run all tests, on a real API server and real Envoys
 	CGO_ENABLED=1 ENVOY=$$(deploy/envoy/find) ENVOY_VERSIONS='$(ENVOYS)' ENTENTE_BIN=$(BIN)/entente ENTENTE_LITE_BIN=$(BIN)/entente-lite go test -race -tags lite -timeout 20m $(TESTFLAGS) ./...
 	cd tools && go test ./...
-	cd benchmarks && go test ./...
+	cd benchmarks && ENVOY=$$(../deploy/envoy/find) ENTENTE_BIN=$(BIN)/entente go test ./...
 
 bench: build ## run the benchmarks beside their peers and print the tables
 	cd benchmarks && ENTENTE_BIN=$(BIN)/entente go run ./cluster $(BENCHFLAGS)
+	cd benchmarks && ENVOY=$$(../deploy/envoy/find) ENTENTE_BIN=$(BIN)/entente go run ./mesh
+	cd benchmarks && ENVOY=$$(../deploy/envoy/find) ENTENTE_BIN=$(BIN)/entente go run ./gateway
 
 FUZZTIME ?= 30s
 fuzz: build ## fuzz each parser of foreign bytes for FUZZTIME, and run the long forms of the story tests
