@@ -167,6 +167,9 @@ func (n *node) live(ctx context.Context, parts *run.Group) error {
 			n.progress.set(Stopping, 0)
 			fmt.Fprintln(n.say, "stopping; once more ends it at once")
 		case <-returned:
+			if ctx.Err() != nil { // it was over before this could be told
+				asked = time.Now()
+			}
 		}
 	})
 	err := parts.Run(ctx)
