@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -61,10 +62,10 @@ func Cores() ([]int, error) {
 }
 
 // OwnCPU is the CPU time that this process has used.
-func OwnCPU() (d int64, err error) {
+func OwnCPU() (time.Duration, error) {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t); err != nil {
 		return 0, fmt.Errorf("read the CPU clock of this process: %w", err)
 	}
-	return t.Nano(), nil
+	return time.Duration(t.Nano()), nil
 }
