@@ -85,7 +85,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.format, "format", "table", "what goes to standard output: table or benchstat")
 	flags.StringVar(&o.results, "results", "", "also write the samples in benchstat's format to this `file`")
 	flags.StringVar(&o.profile, "profile", "", "write a CPU profile of each server, taken during its changes, to this `folder`")
-	flags.DurationVar(&o.limit, "limit", 15*time.Minute, "a section that takes longer is given up")
+	flags.DurationVar(&o.limit, "limit", 20*time.Minute, "a section that takes longer is given up")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

@@ -193,7 +193,7 @@ func TestRunFailsWithReasonAndRemedy(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.patience = 2 * firstRetry
+			s.patience = 12 * firstRetry
 			err = s.Run(t.Context())
 			if err == nil {
 				t.Fatal("Run succeeds")
