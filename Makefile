@@ -62,6 +62,8 @@ bench: build ## run the benchmarks beside their peers and print the tables
 	cd benchmarks && ENTENTE_BIN=$(BIN)/entente go run ./cluster $(BENCHFLAGS)
 	cd benchmarks && ENVOY=$$(../deploy/envoy/find) ENTENTE_BIN=$(BIN)/entente go run ./mesh
 	cd benchmarks && ENVOY=$$(../deploy/envoy/find) ENTENTE_BIN=$(BIN)/entente go run ./gateway
+	cd benchmarks && go run ./xds
+	cd benchmarks && go run ./dns
 
 FUZZTIME ?= 30s
 fuzz: build ## fuzz each parser of foreign bytes for FUZZTIME, and run the long forms of the story tests

@@ -104,6 +104,8 @@ const (
 	// AnnotationHandshakeWatermark is on a route the time and nonce of the newest signed handshake that was accepted; an older one is a
 	// replay.
 	AnnotationHandshakeWatermark = "entente.dev/handshake-watermark"
+	// AnnotationHandshake is on a DomainRoute what keeps it from a token, and whose turn it is; absent while nothing does. Written by auth/gate.
+	AnnotationHandshake = "entente.dev/handshake"
 	// AnnotationTransitTo is on an inbound DomainRoute the domains, joined by commas, to which its source may pass through this domain's
 	// gateway; TransitToAll alone means every one. Absent or empty means none: the original lets every source pass everywhere.
 	AnnotationTransitTo = "entente.dev/transit-to"

@@ -18,6 +18,12 @@ const (
 	UnauthorizedReason = "unauthorized."
 	// TokenContext separates the tokens of signed handshakes between two Ententes from any other use of the same secrets (the info of HKDF).
 	TokenContext = "entente/token/v1"
+	// RequestContext begins what the source of a handshake between two Ententes signs.
+	RequestContext = "entente/handshake/request/v1"
+	// ReplyContext begins what its destination signs.
+	ReplyContext = "entente/handshake/reply/v1"
+	// HeartbeatContext separates the keys of heartbeats from the tokens that they are derived from.
+	HeartbeatContext = "entente/heartbeat/v1"
 )
 
 // Common names of certificates.

@@ -4,6 +4,8 @@ package names
 const (
 	// ServiceHandshake takes handshakes and registrations.
 	ServiceHandshake = "kuscia-handshake"
+	// ServiceGate takes heartbeats that a token has proved, between two Ententes.
+	ServiceGate = "entente-gate"
 	// ServiceAPIServer is the Kubernetes API of a master, for its lites and partners.
 	ServiceAPIServer = "apiserver"
 	// ServiceStorage is the large-value store of a master.
@@ -52,6 +54,8 @@ const (
 	PathHandshake = "/handshake"
 	// PathRegister takes registrations of lites.
 	PathRegister = "/register"
+	// PathHeartbeat takes heartbeats at ServiceGate.
+	PathHeartbeat = "/heartbeat"
 )
 
 // ServiceHost is the host of a service of a domain, by which both its own pods and partners call it.
