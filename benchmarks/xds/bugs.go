@@ -32,6 +32,7 @@ func bugs() []bug {
 		{"go-control-plane #962: what was refused is not sent again and again", both, refusedOnce},
 		{"go-control-plane #488: a name that was missing is sent when it comes", delta, missingName},
 		{"go-control-plane #565: a name that is missing is said to be", delta, saidMissing},
+		{"go-control-plane #1450: a name that is subscribed again, since the client has forgotten it, is sent again", delta, forgotten},
 		{"go-control-plane #583: a name that was given up and is wanted again is sent", both, wantedAgain},
 	}
 }
@@ -105,6 +106,17 @@ func refusedOnce(p patient, d *dialogue) error {
 		d.quiet,
 		func() error { return p.put(cache.Listener, map[string]string{"a": "good"}) },
 		func() error { return d.get(cache.Listener, "a", "good") },
+		d.quiet,
+	)
+}
+
+func forgotten(p patient, d *dialogue) error {
+	return steps(
+		func() error { return p.put(cache.Endpoint, map[string]string{"foo": "1"}) },
+		func() error { return d.want(cache.Endpoint, "foo") },
+		func() error { return d.get(cache.Endpoint, "foo", "1") },
+		func() error { return d.want(cache.Endpoint, "foo") },
+		func() error { return d.get(cache.Endpoint, "foo", "1") },
 		d.quiet,
 	)
 }

@@ -66,7 +66,7 @@ func TestAnUnsubscribedNameTakesWhatWaitedForItAlong(t *testing.T) {
 	s.want("eds b=2")
 }
 
-// The client may have forgotten what it subscribes to again, so it is sent although it has not changed.
+// go-control-plane #1450: the client may have forgotten what it subscribes to again, so it is sent although it has not changed.
 func TestANameThatIsSubscribedAgainIsSentAgain(t *testing.T) {
 	t.Parallel()
 	for _, again := range []bool{false, true} {
